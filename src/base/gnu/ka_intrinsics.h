@@ -1,0 +1,50 @@
+/* ka_intrinsics.h for gcc and clang: what C11 cannot say. Picked by the include path; see ../msvc for the other one.
+ * Only base/bits.h, base/math.h and base/atomic.h include this file. */
+#ifndef KA_INTRINSICS_H
+#define KA_INTRINSICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* x != 0 */
+static inline unsigned ka_prim_ctz64(uint64_t x) { return (unsigned)__builtin_ctzll(x); }
+static inline unsigned ka_prim_clz64(uint64_t x) { return (unsigned)__builtin_clzll(x); }
+
+static inline uint64_t ka_prim_mulhi64(uint64_t a, uint64_t b)
+{
+#if defined(__SIZEOF_INT128__)
+    __extension__ typedef unsigned __int128 wide;
+    return (uint64_t)(((wide)a * b) >> 64);
+#else
+    uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
+    uint64_t mid = ah * bl + ((al * bl) >> 32);
+    return ah * bh + (mid >> 32) + ((al * bh + (uint32_t)mid) >> 32);
+#endif
+}
+
+/* Atomic operations for one width. `expected` receives what was found. */
+#define KA_PRIM_ATOMICS(name, type)                                                                                 \
+    static inline type ka_load_relaxed_##name(const type *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }       \
+    static inline type ka_load_acquire_##name(const type *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }       \
+    static inline void ka_store_relaxed_##name(type *p, type v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }       \
+    static inline void ka_store_release_##name(type *p, type v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }       \
+    static inline type ka_exchange_##name(type *p, type v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }  \
+    static inline type ka_fetch_add_##name(type *p, type v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }  \
+    static inline type ka_fetch_or_##name(type *p, type v) { return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL); }    \
+    static inline type ka_fetch_and_##name(type *p, type v) { return __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL); }  \
+    static inline bool ka_cas_##name(type *p, type *expected, type desired)                                         \
+    {                                                                                                               \
+        return __atomic_compare_exchange_n(p, expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);        \
+    }
+
+KA_PRIM_ATOMICS(32, uint32_t)
+KA_PRIM_ATOMICS(64, uint64_t)
+KA_PRIM_ATOMICS(ptr, uintptr_t)
+
+/* Orders memory between CPUs, in all directions. */
+static inline void ka_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+/* Keeps the compiler from moving memory accesses over this point: enough against a handler on the same CPU. */
+static inline void ka_signal_fence(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+#endif
