@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A struct laid over memory whose owner wrote other types to it: no assumption about aliasing. */
+#define KA_PRIM_ALIASING __attribute__((may_alias))
+
 /* x != 0 */
 static inline unsigned ka_prim_ctz64(uint64_t x) { return (unsigned)__builtin_ctzll(x); }
 static inline unsigned ka_prim_clz64(uint64_t x) { return (unsigned)__builtin_clzll(x); }

@@ -24,6 +24,9 @@ static inline void ka_prim_full_fence(void)
 }
 #endif
 
+/* This compiler assumes nothing about aliasing. */
+#define KA_PRIM_ALIASING
+
 /* x != 0 */
 static inline unsigned ka_prim_ctz64(uint64_t x)
 {

@@ -1,0 +1,27 @@
+# The two commands, and a few more. Everything else is CMake: see CMakePresets.json.
+TRACE ?= tests/data/lua.trace.xz
+
+.PHONY: help demo check bench clean
+
+help:
+	@echo 'make demo          install what is missing, build the kernel, boot it in QEMU: the heap at work, then a real trace'
+	@echo 'make demo TRACE=F  the same with another trace (format: docs/traces.md)'
+	@echo 'make check         install what is missing, build everything, run all tests; the last line counts them'
+	@echo 'make bench         install what is missing, measure; writes build/bench/'
+	@echo 'make clean         remove build/'
+
+demo:
+	@tools/setup.sh demo
+	@tools/build.sh bare-x86_64
+	@tools/demo.sh build/bare-x86_64/demo.elf $(TRACE)
+
+check:
+	@tools/setup.sh check
+	@tools/check.sh
+
+bench:
+	@tools/setup.sh bench
+	@tools/bench.sh
+
+clean:
+	rm -rf build

@@ -1,0 +1,58 @@
+# The user port: libka.a and libka.so, and every host test.
+find_package(Threads REQUIRED)
+
+if(KA_SANITIZE STREQUAL "address")
+    set(sanitize -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+elseif(KA_SANITIZE STREQUAL "thread")
+    set(sanitize -fsanitize=thread)
+endif()
+target_compile_options(ka_flags INTERFACE ${sanitize} -fPIC)
+target_link_options(ka_flags INTERFACE ${sanitize})
+
+ka_sources(port ports/user/*.c)
+list(FILTER port EXCLUDE REGEX "malloc")
+add_library(ka_port OBJECT ${port})
+target_include_directories(ka_port PRIVATE ports/user)
+target_compile_definitions(ka_port PRIVATE _GNU_SOURCE)
+target_link_libraries(ka_port PRIVATE ka_flags Threads::Threads)
+
+set(objects $<TARGET_OBJECTS:ka_portless> $<TARGET_OBJECTS:ka_ported> $<TARGET_OBJECTS:ka_port>)
+add_library(ka STATIC ${objects})
+add_library(ka_shared SHARED ${objects})
+set_target_properties(ka_shared PROPERTIES OUTPUT_NAME ka)
+target_link_libraries(ka_shared PRIVATE ka_flags Threads::Threads)
+
+# ---- tests: each *_test.c is a program that prints TAP; each *_test.sh likewise, run once (by the preset `host`) ----
+
+ka_sources(kit tests/kit/*.c tests/suite/*.c tools/trace/trace.c)
+add_library(kit STATIC ${kit})
+target_include_directories(kit PUBLIC tests tests/kit ports/user)
+target_compile_definitions(kit PUBLIC _GNU_SOURCE)
+target_link_libraries(kit PUBLIC ka_flags ka Threads::Threads m)
+
+set(list "")
+ka_sources(tests tests/*/*_test.c)
+foreach(source ${tests})
+    file(STRINGS ${source} threads REGEX "pthread_create|kit_threads")
+    if(KA_SANITIZE STREQUAL "thread" AND NOT threads)
+        continue() # nothing to race
+    endif()
+    get_filename_component(name ${source} NAME_WE)
+    get_filename_component(folder ${source} DIRECTORY)
+    get_filename_component(folder ${folder} NAME)
+    set(target ${folder}_${name})
+    add_executable(${target} ${source})
+    target_link_libraries(${target} PRIVATE kit)
+    string(APPEND list "${folder}/${name}\t${CMAKE_BINARY_DIR}/${target}\n")
+endforeach()
+
+if(KA_SHELL_TESTS)
+    ka_sources(scripts tests/*/*_test.sh)
+    list(REMOVE_ITEM scripts tests/build/freestanding_test.sh) # for the presets without a port
+    foreach(script ${scripts})
+        string(REGEX REPLACE "^tests/(.*)\\.sh$" "\\1" name ${script})
+        string(APPEND list "${name}\t${CMAKE_SOURCE_DIR}/${script}\n")
+    endforeach()
+endif()
+
+file(WRITE ${CMAKE_BINARY_DIR}/tests.list "${list}")

@@ -1,0 +1,63 @@
+/* ports/user/ka_port.h: the hot half of the user-space port (POSIX threads). See ports/contract.h.
+ *
+ * There is no interrupt to turn off in user space: a signal handler must not take a lock of this port that the thread it
+ * interrupted may hold. A thread cannot be pinned cheaply either: magazines are thread-local, so "CPU" is not used here to
+ * find them.
+ */
+#ifndef KA_PORT_H
+#define KA_PORT_H
+
+#include <sched.h>
+#include <stdint.h>
+
+#include "base/atomic.h"
+
+#define KA_PORT_MAX_CPUS   1024
+#define KA_PORT_PAGE_SHIFT 12
+
+typedef struct ka_port_lock {
+    uint32_t taken;
+} ka_port_lock;
+typedef unsigned char ka_port_lock_state;
+typedef unsigned char ka_port_pin_state;
+
+static inline void ka_port_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static inline ka_port_lock_state ka_port_lock_take(ka_port_lock *lock)
+{
+    unsigned spins = 0;
+    while (ka_exchange_32(&lock->taken, 1) != 0)
+        while (ka_load_relaxed_32(&lock->taken) != 0) {
+            if (++spins % 64 == 0)
+                (void)sched_yield(); /* the holder may wait for this CPU */
+            else
+                ka_port_relax();
+        }
+    return 0;
+}
+
+static inline void ka_port_lock_give(ka_port_lock *lock, ka_port_lock_state state)
+{
+    (void)state;
+    ka_store_release_32(&lock->taken, 0);
+}
+
+static inline ka_port_pin_state ka_port_pin(void) { return 0; }
+static inline void ka_port_unpin(ka_port_pin_state state) { (void)state; }
+static inline unsigned ka_port_cpu(void) { return KA_PORT_MAX_CPUS; /* no per-CPU data: threads move */ }
+unsigned ka_port_cpu_count(void);
+
+static inline uintptr_t ka_port_self(void)
+{
+    static __thread char here;
+    return (uintptr_t)&here;
+}
+
+#endif

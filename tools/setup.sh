@@ -1,0 +1,54 @@
+#!/bin/sh
+# Says which Debian packages a command of the Makefile lacks and installs them (as root, or by sudo).
+# On another system it prints their names and stops. Usage: tools/setup.sh demo|check|bench
+set -eu
+
+build="cmake ninja-build gcc libc6-dev"
+demo="$build qemu-system-x86 xz-utils"
+check="$demo g++ clang lld libclang-rt-14-dev binutils perl python3 valgrind
+       gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu"
+bench="$build valgrind xz-utils python3"
+
+case "${1:-}" in
+demo) wanted=$demo ;;
+check) wanted=$check ;;
+bench) wanted=$bench ;;
+*)
+    echo "usage: tools/setup.sh demo|check|bench" >&2
+    exit 2
+    ;;
+esac
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    # shellcheck disable=SC2086
+    echo "setup: this is not a Debian system. Install what stands for these packages, then run the commands of the" \
+        "Makefile's target yourself:" $wanted >&2
+    exit 1
+fi
+
+missing=""
+for package in $wanted; do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "setup: missing packages:$missing"
+as_root=""
+if [ "$(id -u)" != 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "setup: neither root nor sudo: install them yourself: apt-get install --no-install-recommends$missing" >&2
+        exit 1
+    fi
+    as_root=sudo
+fi
+echo "setup: installing them with apt-get"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+# shellcheck disable=SC2086
+if ! { $as_root apt-get update && $as_root apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "setup: apt-get failed; its output is in $log" >&2
+    exit 1
+fi
+rm -f "$log"
