@@ -24,6 +24,9 @@ KA_BEGIN_DECLS
 /* The largest range, bytes: 64 GiB less a granule (none on 32 bits). Larger memory: claim it in pieces. */
 #define KA_REGION_MAX_RANGE ((((uint64_t)1) << 36) - 16)
 
+/* Words of 64 bins that the largest range needs. Private. */
+#define KA_REGION_MAP_WORDS 8
+
 /* One claimed range. Private. */
 typedef struct ka_region_range {
     uintptr_t base;     /* address of granule 0, which lies below the range's first byte and is never used */
@@ -31,7 +34,7 @@ typedef struct ka_region_range {
     uint32_t bins;      /* length of `heads` */
     uint32_t *heads;    /* for each bin the first free block's granule, or 0 */
     uint64_t *bits;     /* per 64 granules two words: starts of live blocks; ends of free blocks */
-    uint64_t map[8];    /* bins that are not empty */
+    uint64_t map[KA_REGION_MAP_WORDS]; /* bins that are not empty */
     uint32_t summary;   /* words of `map` that are not zero */
     size_t size;        /* bytes claimed, the record included */
 } ka_region_range;

@@ -1,0 +1,682 @@
+/* engine/region.c: a heap in ranges of memory that the caller gives, every call in constant time.
+ *
+ * Words. A granule is 16 bytes. Granules of a range are numbered from 1; number 0 means "none". Sizes below are
+ * granules.
+ *
+ * A range, low addresses to the left:
+ *
+ *     granule 1                                                granules    n+1
+ *     | live    | free: header . . . footer | live | live | free |  heads | bits  |
+ *                                                                   `- the record -'
+ *
+ * - `bits`: two words for each 64 granules. The first has a bit for each granule where a live block starts. The second
+ *   has a bit for the first and for the last granule of each free block. Nothing else is known of a live block: its
+ * size is what its owner says, and the bits prove him right or wrong: a live start where the block begins, no bit
+ * inside, some bit right behind its end. Granule n+1 counts as a live start, granule 0 as neither, so no search or
+ * merge leaves the range.
+ * - A free block holds a header (next, prev, size) in its first granule and its size again in its last four bytes. One
+ *   granule has room for both. Links are granule numbers within the range: 4 bytes each, and easy to validate.
+ * - `heads`: free blocks are kept in lists by size ("bins"): one bin for each size below 32 granules, then 16 for each
+ *   doubling. `map` and `summary` tell in a few instructions the first bin at or above a size that is not empty.
+ *
+ * alloc takes the first block of the first list that may fit: a list whose sizes all fit always serves. The front of
+ * the block is handed out, the rest takes its place in the list if it stays in the same bin. free looks at one bit on
+ * each side to see whether a neighbour is free, and merges at once:
+ *
+ *     before   [ free a ][ live b ][ free c ]     F(b - 1): a ends there, and its footer says where it begins;
+ *     after    [           free             ]     F(b + size): c begins there, and its header says its size
+ *
+ * Several ranges are kept by address. A small tournament tree over their highest non-empty bins (`best`) finds the
+ * first range that can serve, and a binary search finds the range of a block: logarithmic in the number of ranges.
+ *
+ * Trust. The record is out of reach of an overflow that stays inside the blocks. What lies in free blocks may have been
+ * overwritten: a header counts only if the bits and the footer agree with it, and a link only if it leads to the start
+ * of a free block that links back. A free block that fails is reported as damaged and left alone: it is lost, the heap
+ * goes on.
+ *
+ * Good fit by two-level segregated lists is from TLSF (Masmano, Ripoll, Crespo, Real: "TLSF: a new dynamic memory
+ * allocator for real-time systems", 2004); boundary tags are Knuth's; bits out of line instead of headers are ours.
+ *
+ * Shortcomings. A request that only a block of its own bin would fit sees the first block of that bin alone. A free of
+ * a large block reads one word of bits for each KiB of it, to prove the size. Two blocks can never be told apart by
+ * more than their place: a stale pointer to a place that is live again frees the new block.
+ */
+#include <ka/handler.h>
+
+#include "base/mem.h"
+#include "engine/region_range.h"
+
+#define ALIGNED_TRIES 4 /* lists that an over-aligned request looks into before it takes one that is sure */
+
+/* ---- several ranges ---- */
+
+/* Plays the range's matches again after its lists have changed. */
+static void tournament_update(ka_region *region, const range *r)
+{
+    if (region->range_count == 1)
+        return;
+    uint32_t at = leaf_count(region) + (uint32_t)(r - region->ranges);
+    uint16_t top = range_top(r);
+    while (region->best[at] != top) {
+        region->best[at] = top;
+        if (at == 1)
+            return;
+        top = (uint16_t)ka_max(region->best[at], region->best[at ^ 1]);
+        at /= 2;
+    }
+}
+
+static void tournament_build(ka_region *region)
+{
+    uint32_t leaves = leaf_count(region);
+    for (uint32_t i = 0; i < leaves; i++)
+        region->best[leaves + i] = i < region->range_count ? range_top(&region->ranges[i]) : 0;
+    for (uint32_t at = leaves - 1; at > 0; at--)
+        region->best[at] = (uint16_t)ka_max(region->best[2 * at], region->best[2 * at + 1]);
+}
+
+/* The lowest range with a block in `bin` or above; NULL if there is none. */
+static range *tournament_find(ka_region *region, uint32_t bin)
+{
+    if (region->range_count <= 1)
+        return region->ranges[0].granules != 0 ? &region->ranges[0] : NULL;
+    if (region->best[1] <= bin)
+        return NULL;
+    uint32_t leaves = leaf_count(region);
+    uint32_t at = 1;
+    while (at < leaves) {
+        at *= 2;
+        at += region->best[at] <= bin;
+    }
+    return &region->ranges[at - leaves];
+}
+
+/* The range with this address between its first granule and its record; NULL if there is none. */
+static range *range_of(const ka_region *region, uintptr_t address)
+{
+    uint32_t at = 0;
+    for (uint32_t count = region->range_count; count > 1;) {
+        uint32_t half = count / 2;
+        if (address > region->ranges[at + half].base)
+            at += half;
+        count -= half;
+    }
+    const range *r = &region->ranges[at];
+    bool inside = address - r->base - KA_REGION_GRANULE < (uintptr_t)r->granules * KA_REGION_GRANULE;
+    return inside ? (range *)(uintptr_t)r : NULL;
+}
+
+/* ---- alloc ---- */
+
+/* A list whose first block cannot be believed is let go: its blocks are lost until their neighbours take them in. */
+static void bin_abandon(ka_region *region, range *r, uint32_t bin)
+{
+    void *damaged = block_at(r, r->heads[bin]);
+    r->heads[bin] = 0;
+    bin_mark_empty(r, bin);
+    ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, NULL);
+}
+
+/* The first granule of the first list at or above `bin` whose first block is sound, its bin in *bin; 0 if there is
+ * none. */
+static uint32_t bin_first_sound(ka_region *region, range *r, uint32_t *bin)
+{
+    for (;;) {
+        *bin = bin_find(r, *bin);
+        if (*bin == NO_BIN)
+            return 0;
+        uint32_t g = r->heads[*bin];
+        if (KA_LIKELY(block_size_sound(r, g) && bin_of(block_at(r, g)->size) == *bin && block_links_sound(r, g, *bin)))
+            return g;
+        bin_abandon(region, r, *bin);
+    }
+}
+
+static void *block_hand_out(ka_region *region, range *r, uint32_t g, uint32_t n)
+{
+    *live_word(r, g) |= granule_bit(g);
+    region->live_blocks++;
+    region->live += (size_t)n * KA_REGION_GRANULE;
+    if (region->live > region->peak)
+        region->peak = region->live;
+    tournament_update(region, r);
+    return (void *)granule_address(r, g);
+}
+
+static void *range_alloc(ka_region *region, range *r, uint32_t n)
+{
+    uint32_t bin = bin_of(n);
+    uint32_t g = bin_first_sound(region, r, &bin);
+    if (g == 0)
+        return NULL;
+    if (block_at(r, g)->size < n) { /* the first block of our own bin is too small: every block of a higher one fits */
+        bin++;
+        g = bin_first_sound(region, r, &bin);
+        if (g == 0)
+            return NULL;
+    }
+    block_take_front(region, r, g, block_at(r, g)->size, n);
+    return block_hand_out(region, r, g, n);
+}
+
+/* Granules to skip from g to the next address with the alignment. */
+static uint32_t granules_to_aligned(const range *r, uint32_t g, size_t align)
+{
+    return (uint32_t)(((size_t)0 - granule_address(r, g)) % align / KA_REGION_GRANULE);
+}
+
+static void *range_alloc_aligned(ka_region *region, range *r, uint32_t n, size_t align)
+{
+    size_t most = (size_t)n + align / KA_REGION_GRANULE - 1;
+    uint32_t sure = most < UINT32_MAX / 2 ? bin_sure((uint32_t)most) : NO_BIN;
+    uint32_t bin = bin_of(n);
+    for (int tries = 0;; tries++, bin++) {
+        if (tries >= ALIGNED_TRIES && bin < sure)
+            bin = sure;
+        uint32_t g = bin_first_sound(region, r, &bin);
+        if (g == 0)
+            return NULL;
+        uint32_t size = block_at(r, g)->size, lead = granules_to_aligned(r, g, align);
+        if (lead > size || size - lead < n)
+            continue;
+        if (lead == 0) {
+            block_take_front(region, r, g, size, n);
+        } else { /* the padding before the block, and what is left behind it, stay free */
+            block_remove(region, r, g, size);
+            block_insert(region, r, g, lead);
+            if (size - lead > n)
+                block_insert(region, r, g + lead + n, size - lead - n);
+        }
+        return block_hand_out(region, r, g + lead, n);
+    }
+}
+
+static void *region_take(ka_region *region, uint32_t n, size_t align)
+{
+    size_t padded = align <= KA_REGION_GRANULE ? n : (size_t)n + align / KA_REGION_GRANULE - 1;
+    if (padded >= UINT32_MAX / 2)
+        padded = n;
+    range *r = tournament_find(region, bin_sure((uint32_t)padded));
+    if (r == NULL && (r = tournament_find(region, bin_of(n))) == NULL)
+        return NULL;
+    return align <= KA_REGION_GRANULE ? range_alloc(region, r, n) : range_alloc_aligned(region, r, n, align);
+}
+
+/* Asks for more memory. Never from within itself; true only if the region has grown. */
+static bool region_grow(ka_region *region, size_t size, size_t align, ka_flags flags)
+{
+    if (region->refill == NULL || region->refilling)
+        return false;
+    size_t before = region->total;
+    region->refilling = true;
+    bool more = region->refill(region->refill_context, size, align, flags);
+    region->refilling = false;
+    return more && region->total != before;
+}
+
+static void *region_alloc(ka_region *region, size_t size, size_t align, ka_flags flags)
+{
+    uint32_t n = granules_of(size);
+    if (n == UINT32_MAX)
+        return NULL;
+    void *block;
+    while ((block = region_take(region, n, align)) == NULL)
+        if (!region_grow(region, size, align, flags))
+            return NULL;
+    return block;
+}
+
+void *ka_region_alloc(ka_region *region, size_t size, size_t align)
+{
+    if (KA_UNLIKELY(!ka_layout_valid(size, align)))
+        return NULL;
+    if (KA_UNLIKELY(size == 0))
+        return ka_empty_block(align);
+    return region_alloc(region, size, align, 0);
+}
+
+/* ---- free ---- */
+
+/* Makes granules that belong to nobody free, merged with their neighbours. Returns a neighbour that is damaged, or
+ * NULL. */
+static const void *granules_release(ka_region *region, range *r, uint32_t g, uint32_t n)
+{
+    const void *damaged = NULL;
+    uint32_t end = g + n;
+    bool merge_next = is_free_end(r, end), merge_prev = is_free_end(r, g - 1);
+    uint32_t next_size = 0, prev_size = 0;
+    if (merge_next) {
+        next_size = block_at(r, end)->size;
+        if (KA_UNLIKELY(!block_sound(r, end))) {
+            merge_next = false;
+            damaged = block_at(r, end);
+        }
+    }
+    if (merge_prev) {
+        prev_size = block_footer(r, g)->size;
+        bool inside = prev_size - 1 < g - 1 && is_free_end(r, g - prev_size);
+        if (KA_UNLIKELY(!inside || block_at(r, g - prev_size)->size != prev_size || !block_sound(r, g - prev_size))) {
+            merge_prev = false;
+            damaged = block_at(r, g - 1);
+        }
+    }
+
+    if (merge_prev) { /* the previous block stays where it is and grows */
+        uint32_t start = g - prev_size, all = prev_size + n;
+        if (merge_next) {
+            block_remove(region, r, end, next_size);
+            all += next_size;
+        }
+        uint32_t old_bin = bin_of(prev_size), new_bin = bin_of(all);
+        if (old_bin != new_bin) {
+            list_remove(r, start, old_bin);
+            list_push(r, start, new_bin);
+        }
+        if (prev_size > 1)
+            *free_word(r, g - 1) &= ~granule_bit(g - 1);
+        *free_word(r, start + all - 1) |= granule_bit(start + all - 1);
+        block_set_size(r, start, all);
+    } else if (merge_next) { /* the next block begins earlier */
+        uint32_t all = n + next_size, old_bin = bin_of(next_size), new_bin = bin_of(all);
+        *free_word(r, g) |= granule_bit(g);
+        if (next_size > 1)
+            *free_word(r, end) &= ~granule_bit(end);
+        if (old_bin == new_bin) {
+            list_replace(r, end, g, old_bin);
+        } else {
+            list_remove(r, end, old_bin);
+            list_push(r, g, new_bin);
+        }
+        block_set_size(r, g, all);
+    } else {
+        block_insert(region, r, g, n);
+    }
+    return damaged;
+}
+
+/* What is wrong with an address at which no live block starts. */
+static ka_misuse misuse_at(const range *r, uint32_t g)
+{
+    while (!is_boundary(r, g)) /* ends at granule 1 at the latest */
+        g--;
+    return is_free_end(r, g) ? KA_MISUSE_DOUBLE_FREE : KA_MISUSE_INTERIOR;
+}
+
+/* Finds the live block that starts at the address. Reports a misuse and returns 0 if there is none, or if it has
+ * another size than n granules (n = 0: any size). */
+static uint32_t block_find(const ka_region *region, const range *r, const void *block, uint32_t n, size_t size,
+                           const void *site)
+{
+    ka_allocator *self = (ka_allocator *)(uintptr_t)&region->allocator;
+    if (KA_UNLIKELY(r == NULL)) {
+        ka_report_misuse(KA_MISUSE_FOREIGN, self, block, size, site);
+        return 0;
+    }
+    uintptr_t offset = (uintptr_t)block - r->base;
+    uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
+    if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g))) {
+        ka_misuse kind = is_live_start(r, g) ? KA_MISUSE_INTERIOR : misuse_at(r, g);
+        ka_report_misuse(kind, self, block, size, site);
+        return 0;
+    }
+    if (n == 0)
+        return g;
+    if (KA_UNLIKELY(n > r->granules - g + 1 || !is_boundary(r, g + n) || next_boundary(r, g + 1, g + n) != g + n)) {
+        ka_report_misuse(KA_MISUSE_WRONG_SIZE, self, block, size, site);
+        return 0;
+    }
+    return g;
+}
+
+static void block_free(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
+{
+    *live_word(r, g) &= ~granule_bit(g);
+    region->live_blocks--;
+    region->live -= (size_t)n * KA_REGION_GRANULE;
+    const void *damaged = granules_release(region, r, g, n);
+    tournament_update(region, r);
+    if (KA_UNLIKELY(damaged != NULL))
+        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
+}
+
+static void region_free(ka_region *region, void *block, size_t size, const void *site)
+{
+    range *r = range_of(region, (uintptr_t)block);
+    uint32_t n = granules_of(size);
+    uint32_t g = block_find(region, r, block, n, size, site);
+    if (KA_LIKELY(g != 0))
+        block_free(region, r, g, n, site);
+}
+
+void ka_region_free(ka_region *region, void *block, size_t size, size_t align)
+{
+    (void)align; /* a region's blocks do not differ by alignment */
+    if (block != NULL && size != 0)
+        region_free(region, block, size, KA_RETURN_ADDRESS());
+}
+
+void ka_region_free_unsized(ka_region *region, void *block)
+{
+    if (block == NULL)
+        return;
+    range *r = range_of(region, (uintptr_t)block);
+    if (r == NULL && ka_is_power_of_two((uintptr_t)block))
+        return; /* the block of size 0 */
+    uint32_t g = block_find(region, r, block, 0, 0, KA_RETURN_ADDRESS());
+    if (g != 0)
+        block_free(region, r, g, live_end(r, g) - g, KA_RETURN_ADDRESS());
+}
+
+size_t ka_region_usable(const ka_region *region, const void *block)
+{
+    const range *r = range_of(region, (uintptr_t)block);
+    if (r == NULL || ((uintptr_t)block - r->base) % KA_REGION_GRANULE != 0)
+        return 0;
+    uint32_t g = (uint32_t)(((uintptr_t)block - r->base) / KA_REGION_GRANULE);
+    return is_live_start(r, g) ? (size_t)(live_end(r, g) - g) * KA_REGION_GRANULE : 0;
+}
+
+/* ---- resize ---- */
+
+static void live_changed(ka_region *region, const range *r, uint32_t old_n, uint32_t new_n)
+{
+    region->live = region->live - (size_t)old_n * KA_REGION_GRANULE + (size_t)new_n * KA_REGION_GRANULE;
+    if (region->live > region->peak)
+        region->peak = region->live;
+    tournament_update(region, r);
+}
+
+static void block_shrink(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n, const void *site)
+{
+    const void *damaged = old_n == new_n ? NULL : granules_release(region, r, g + new_n, old_n - new_n);
+    live_changed(region, r, old_n, new_n);
+    if (KA_UNLIKELY(damaged != NULL))
+        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
+}
+
+/* The sizes of the sound free blocks right before and behind a live block; 0 where there is none. */
+static uint32_t free_behind(const range *r, uint32_t end)
+{
+    return is_free_end(r, end) && block_sound(r, end) ? block_at(r, end)->size : 0;
+}
+
+static uint32_t free_before(const range *r, uint32_t g)
+{
+    if (!is_free_end(r, g - 1))
+        return 0;
+    uint32_t size = block_footer(r, g)->size;
+    bool inside = size - 1 < g - 1 && is_free_end(r, g - size);
+    return inside && block_at(r, g - size)->size == size && block_sound(r, g - size) ? size : 0;
+}
+
+/* Moves a block of n granules down into the free block before it, so that it ends where the space behind it ends or
+ * (for the alignment) a little before.
+ *
+ *     [ free: before ][ live: n ][ free: behind ]
+ *     [ free ][ live: new_n                ][ . ]
+ */
+static void *block_slide_down(ka_region *region, range *r, uint32_t g, uint32_t n, uint32_t new_n, size_t align)
+{
+    uint32_t before = free_before(r, g), behind = free_behind(r, g + n);
+    if (before == 0 || before + n + behind < new_n)
+        return NULL;
+    uint32_t low = g - before, high = g + n + behind, start = high - new_n;
+    uint32_t down = (uint32_t)(granule_address(r, start) % align / KA_REGION_GRANULE);
+    if (start - low < down || (granule_address(r, start) % align) % KA_REGION_GRANULE != 0)
+        return NULL;
+    start -= down;
+    block_remove(region, r, low, before);
+    if (behind != 0)
+        block_remove(region, r, g + n, behind);
+    *live_word(r, g) &= ~granule_bit(g);
+    ka_move((void *)granule_address(r, start), (void *)granule_address(r, g), (size_t)n * KA_REGION_GRANULE);
+    *live_word(r, start) |= granule_bit(start);
+    if (start != low)
+        block_insert(region, r, low, start - low);
+    if (down != 0)
+        block_insert(region, r, start + new_n, down);
+    live_changed(region, r, n, new_n);
+    return (void *)granule_address(r, start);
+}
+
+/* Without a new block: by the free blocks around it. NULL if they do not suffice. */
+static void *block_resize_in_place(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n,
+                                   size_t align, const void *site)
+{
+    bool aligned = granule_address(r, g) % align == 0;
+    if (aligned && new_n <= old_n) {
+        block_shrink(region, r, g, old_n, new_n, site);
+        return (void *)granule_address(r, g);
+    }
+    if (aligned) {
+        uint32_t behind = free_behind(r, g + old_n);
+        if (behind >= new_n - old_n) {
+            block_take_front(region, r, g + old_n, behind, new_n - old_n);
+            live_changed(region, r, old_n, new_n);
+            return (void *)granule_address(r, g);
+        }
+    }
+    return new_n > old_n ? block_slide_down(region, r, g, old_n, new_n, align) : NULL;
+}
+
+static void *region_resize(ka_region *region, void *block, size_t old_size, size_t new_size, size_t new_align,
+                           ka_flags flags, const void *site)
+{
+    uint32_t old_n = granules_of(old_size), new_n = granules_of(new_size);
+    if (block_find(region, range_of(region, (uintptr_t)block), block, old_n, old_size, site) == 0 ||
+        new_n == UINT32_MAX)
+        return NULL;
+    void *result;
+    for (;;) {
+        range *r = range_of(region, (uintptr_t)block); /* a refill may have changed the ranges */
+        uint32_t g = (uint32_t)(((uintptr_t)block - r->base) / KA_REGION_GRANULE);
+        result = block_resize_in_place(region, r, g, old_n, new_n, new_align, site);
+        if (result != NULL)
+            break;
+        result = region_take(region, new_n, new_align);
+        if (result != NULL) {
+            ka_copy(result, block, ka_min(old_size, new_size));
+            block_free(region, r, g, old_n, site);
+            break;
+        }
+        if (!region_grow(region, new_size, new_align, flags))
+            return NULL;
+    }
+    if ((flags & KA_ZERO) != 0 && new_size > old_size)
+        ka_clear((char *)result + old_size, new_size - old_size);
+    return result;
+}
+
+void *ka_region_resize(ka_region *region, void *block, size_t old_size, size_t old_align, size_t new_size,
+                       size_t new_align, ka_flags flags)
+{
+    return ka_resize(&region->allocator, block, old_size, old_align, new_size, new_align, flags);
+}
+
+/* ---- claim ---- */
+
+static uint32_t record_bins(uint32_t granules)
+{
+    return bin_of(granules) + 1;
+}
+
+static size_t record_bit_bytes(uint32_t granules)
+{
+    return ka_words_for((size_t)granules + 2) * 2 * sizeof(uint64_t);
+}
+
+static size_t record_bytes(uint32_t granules)
+{
+    return record_bins(granules) * sizeof(uint32_t) + record_bit_bytes(granules);
+}
+
+/* How many granules a range of `size` bytes has besides its record. */
+static uint32_t granules_in(size_t size)
+{
+    uint32_t all = (uint32_t)(size / KA_REGION_GRANULE);
+    uint32_t n = all - (uint32_t)(record_bytes(all) / KA_REGION_GRANULE + 1);
+    while ((size_t)(n + 1) * KA_REGION_GRANULE + record_bytes(n + 1) <= size)
+        n++;
+    return n;
+}
+
+/* Sets size, granules and the record's place. The old contents of the record, if any, move along. */
+static void range_lay_out(range *r, size_t size)
+{
+    range old = *r;
+    uintptr_t end = ka_round_down(r->base + KA_REGION_GRANULE + size, KA_REGION_GRANULE);
+    r->size = size;
+    r->granules = granules_in(size);
+    r->bins = record_bins(r->granules);
+    r->bits = (uint64_t *)(end - record_bit_bytes(r->granules));
+    r->heads = (uint32_t *)((uintptr_t)r->bits - r->bins * sizeof(uint32_t));
+
+    size_t kept = old.granules == 0 ? 0 : record_bit_bytes(old.granules);
+    if (old.granules != 0) { /* first the bits: the new heads may lie where the old bits were */
+        ka_move(r->bits, old.bits, kept);
+        ka_move(r->heads, old.heads, old.bins * sizeof(uint32_t));
+        *live_word(r, old.granules + 1) &= ~granule_bit(old.granules + 1);
+    }
+    ka_clear((char *)r->bits + kept, record_bit_bytes(r->granules) - kept);
+    ka_clear(r->heads + old.bins, (r->bins - old.bins) * sizeof(uint32_t));
+    *live_word(r, r->granules + 1) |= granule_bit(r->granules + 1);
+}
+
+static void range_extend(ka_region *region, range *r, size_t size)
+{
+    uint32_t old = r->granules;
+    range_lay_out(r, r->size + size);
+    uint32_t added = r->granules - old;
+    region->total += (size_t)added * KA_REGION_GRANULE;
+    const void *damaged = granules_release(region, r, old + 1, added);
+    tournament_build(region);
+    if (damaged != NULL)
+        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, NULL);
+}
+
+static void range_insert(ka_region *region, uint32_t at, uintptr_t base, size_t size)
+{
+    for (uint32_t i = region->range_count; i > at; i--)
+        region->ranges[i] = region->ranges[i - 1];
+    region->range_count++;
+    range *r = &region->ranges[at];
+    ka_clear(r, sizeof *r);
+    r->base = base - KA_REGION_GRANULE;
+    range_lay_out(r, size);
+    region->total += (size_t)r->granules * KA_REGION_GRANULE;
+    block_insert(region, r, 1, r->granules);
+    tournament_build(region);
+}
+
+static bool overlaps(uintptr_t a, size_t a_size, uintptr_t b, size_t b_size)
+{
+    return a - b < b_size || b - a < a_size;
+}
+
+static bool claim_valid(const ka_region *region, uintptr_t base, size_t size)
+{
+    if (base == 0 || base % KA_REGION_GRANULE != 0 || size < KA_REGION_MIN_RANGE || size > KA_REGION_MAX_RANGE)
+        return false;
+    if (size > UINTPTR_MAX - base || overlaps(base, size, (uintptr_t)region, sizeof *region))
+        return false;
+    for (uint32_t i = 0; i < region->range_count; i++)
+        if (overlaps(base, size, region->ranges[i].base + KA_REGION_GRANULE, region->ranges[i].size))
+            return false;
+    return true;
+}
+
+bool ka_region_claim(ka_region *region, void *base, size_t size)
+{
+    uintptr_t address = (uintptr_t)base;
+    if (!claim_valid(region, address, size))
+        return false;
+    uint32_t at = 0;
+    for (; at < region->range_count && region->ranges[at].base < address; at++) {
+        range *r = &region->ranges[at];
+        bool adjacent = r->base + KA_REGION_GRANULE + r->size == address && r->size % KA_REGION_GRANULE == 0;
+        if (adjacent && size <= KA_REGION_MAX_RANGE - r->size) {
+            range_extend(region, r, size);
+            return true;
+        }
+    }
+    if (region->range_count == KA_CFG_REGION_RANGES)
+        return false;
+    range_insert(region, at, address, size);
+    return true;
+}
+
+void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context)
+{
+    region->refill = refill;
+    region->refill_context = context;
+}
+
+/* ---- the interface ---- */
+
+static ka_region *region_of(ka_allocator *self)
+{
+    return (ka_region *)self;
+}
+
+static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags flags)
+{
+    if ((flags & KA_PAGEABLE) != 0)
+        return NULL;
+    void *block = region_alloc(region_of(self), size, align, flags);
+    if (block != NULL && (flags & KA_ZERO) != 0)
+        ka_clear(block, size);
+    return block;
+}
+
+static void op_free(ka_allocator *self, void *block, size_t size, size_t align)
+{
+    (void)align;
+    region_free(region_of(self), block, size, KA_RETURN_ADDRESS());
+}
+
+static void *op_resize(ka_allocator *self, void *block, size_t old_size, size_t old_align, size_t new_size,
+                       size_t new_align, ka_flags flags)
+{
+    (void)old_align;
+    if ((flags & KA_PAGEABLE) != 0)
+        return NULL;
+    return region_resize(region_of(self), block, old_size, new_size, new_align, flags, KA_RETURN_ADDRESS());
+}
+
+static size_t op_usable(ka_allocator *self, const void *block, size_t size, size_t align)
+{
+    (void)self, (void)block, (void)align;
+    return ka_round_up(size, KA_REGION_GRANULE);
+}
+
+static bool op_walk(ka_allocator *self, ka_visit *visit, void *context)
+{
+    return ka_region_walk(region_of(self), visit, context);
+}
+
+static void op_stats(ka_allocator *self, ka_stats *out)
+{
+    ka_region_stats(region_of(self), out);
+}
+
+static const char *op_check(ka_allocator *self)
+{
+    return ka_region_check(region_of(self));
+}
+
+static const ka_allocator_ops region_ops = {
+    .name = "region",
+    .alloc = op_alloc,
+    .free = op_free,
+    .resize = op_resize,
+    .usable = op_usable,
+    .walk = op_walk,
+    .stats = op_stats,
+    .check = op_check,
+};
+
+void ka_region_init(ka_region *region)
+{
+    ka_clear(region, sizeof *region);
+    region->allocator.ops = &region_ops;
+}
