@@ -87,7 +87,7 @@ static inline bool ka_walk(ka_allocator *a, ka_visit *visit, void *context)
 /* What the allocator knows of itself; all zero if it keeps no statistics. */
 static inline ka_stats ka_get_stats(ka_allocator *a)
 {
-    ka_stats stats = { 0 };
+    ka_stats stats = { 0, 0, 0, 0, 0, 0, 0, 0, 0 };
     if (a->ops->stats != NULL)
         a->ops->stats(a, &stats);
     return stats;

@@ -31,6 +31,8 @@ static void *malloc_alloc(ka_allocator *allocator, size_t size, size_t align, ka
     kit_malloc *self = (kit_malloc *)allocator;
     size_t room = record_room(align);
     self->flags = flags;
+    if (self->limit != 0 && (size > self->limit || self->live_bytes > self->limit - size))
+        return NULL;
     void *raw;
     if (size > SIZE_MAX - room || posix_memalign(&raw, align < 16 ? 16 : align, room + size) != 0)
         return NULL;

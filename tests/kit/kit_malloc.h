@@ -14,6 +14,7 @@ typedef struct kit_malloc {
     ka_allocator allocator;
     size_t live_blocks;
     size_t live_bytes; /* as requested */
+    size_t limit;      /* live_bytes never pass it; 0: none. Set it at will */
     size_t allocs;     /* calls that were served */
     size_t errors;     /* wrong frees */
     ka_flags flags;    /* of the last call */
