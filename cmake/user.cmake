@@ -22,10 +22,20 @@ add_library(ka_shared SHARED ${objects})
 set_target_properties(ka_shared PROPERTIES OUTPUT_NAME ka)
 target_link_libraries(ka_shared PRIVATE ka_flags Threads::Threads)
 
+# The C library's names, for LD_PRELOAD. Sanitizers bring their own malloc.
+if(NOT KA_SANITIZE)
+    add_library(ka_malloc SHARED ${objects} ports/user/malloc.c)
+    set_target_properties(ka_malloc PROPERTIES OUTPUT_NAME ka-malloc C_VISIBILITY_PRESET hidden)
+    target_include_directories(ka_malloc PRIVATE ports/user)
+    target_compile_definitions(ka_malloc PRIVATE _GNU_SOURCE)
+    target_compile_options(ka_malloc PRIVATE -fno-builtin-malloc -ftls-model=initial-exec)
+    target_link_libraries(ka_malloc PRIVATE ka_flags Threads::Threads dl)
+endif()
+
 # ---- tests: each *_test.c is a program that prints TAP; each *_test.sh likewise, run once (by the preset `host`) ----
 
-ka_sources(kit tests/kit/*.c tests/suite/*.c tools/trace/trace.c)
-add_library(kit STATIC ${kit})
+ka_sources(kit tests/kit/*.c tests/suite/suite.c tests/suite/*_suite.c tools/trace/*.c)
+add_library(kit OBJECT ${kit})
 target_include_directories(kit PUBLIC tests tests/kit ports/user)
 target_compile_definitions(kit PUBLIC _GNU_SOURCE)
 target_link_libraries(kit PUBLIC ka_flags ka Threads::Threads m)
@@ -48,7 +58,7 @@ endforeach()
 
 if(KA_SHELL_TESTS)
     ka_sources(scripts tests/*/*_test.sh)
-    list(REMOVE_ITEM scripts tests/build/freestanding_test.sh) # for the presets without a port
+    list(FILTER scripts EXCLUDE REGEX "^tests/(kernel|build/freestanding)") # other presets run these
     foreach(script ${scripts})
         string(REGEX REPLACE "^tests/(.*)\\.sh$" "\\1" name ${script})
         string(APPEND list "${name}\t${CMAKE_SOURCE_DIR}/${script}\n")

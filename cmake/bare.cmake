@@ -1,0 +1,25 @@
+# The bare-metal port: two kernels, the demo and the one that tests itself.
+set(kernel_flags -ffreestanding -fno-stack-protector -fno-pic -mno-red-zone -mgeneral-regs-only -fcf-protection=none
+    -fno-asynchronous-unwind-tables)
+target_compile_options(ka_flags INTERFACE ${kernel_flags})
+
+ka_sources(port ports/bare/*.c ports/arch/${KA_ARCH}/*.c ports/arch/${KA_ARCH}/*.S)
+set(script ${CMAKE_SOURCE_DIR}/ports/arch/${KA_ARCH}/link.ld)
+
+function(ka_kernel name)
+    ka_sources(sources ${ARGN})
+    add_executable(${name}.elf ${sources} ${port} $<TARGET_OBJECTS:ka_portless> $<TARGET_OBJECTS:ka_ported>)
+    target_include_directories(${name}.elf PRIVATE ports/bare ports/arch/${KA_ARCH} tests tests/kit)
+    target_link_libraries(${name}.elf PRIVATE ka_flags)
+    target_link_options(${name}.elf PRIVATE -nostdlib -static -no-pie -Wl,-T,${script} -Wl,--build-id=none
+        -Wl,-z,max-page-size=4096)
+    set_target_properties(${name}.elf PROPERTIES LINK_DEPENDS ${script})
+endfunction()
+
+ka_kernel(demo examples/kernel/*.c tools/trace/*.c)
+ka_kernel(check tests/kernel/*.c tests/kit/kit.c tests/suite/suite.c tests/suite/*_suite.c)
+
+file(WRITE ${CMAKE_BINARY_DIR}/tests.list
+    "kernel/suites\t${CMAKE_SOURCE_DIR}/tools/run-kernel.sh\t${CMAKE_BINARY_DIR}/check.elf\n"
+    "kernel/crash\t${CMAKE_SOURCE_DIR}/tests/kernel/crash_test.sh\t${CMAKE_BINARY_DIR}/check.elf\n"
+    "kernel/demo\t${CMAKE_SOURCE_DIR}/tests/kernel/demo_test.sh\t${CMAKE_BINARY_DIR}/demo.elf\n")

@@ -1,0 +1,18 @@
+/* ka/kernel.h: the kernel's own heap, under the same name on every kernel, so that driver code is portable.
+ *
+ * Resident memory of any size and alignment. Context: every one in which the kernel lets memory be allocated; flags say
+ * which (ka/types.h), and what cannot be honoured gives NULL.
+ *
+ * Bare metal: `locked` over `region`. KA_ANY_CONTEXT and KA_PAGEABLE are refused; memory is backed by frames on demand,
+ * without waiting, up to a limit set at boot.
+ */
+#ifndef KA_KERNEL_H
+#define KA_KERNEL_H
+
+#include <ka/alloc.h>
+
+KA_BEGIN_DECLS
+extern ka_allocator *const ka_kernel;
+KA_END_DECLS
+
+#endif

@@ -1,0 +1,51 @@
+/* paging.h: memory at chosen addresses.
+ *
+ * Works on the page tables in use, of any CPU whose tables are a tree of KA_ARCH_LEVELS levels. Tables are made when a
+ * page needs them and given back when their last page goes. Thread-safe: a spin lock, interrupts off for the length of
+ * a call; not for NMIs. What other CPUs remember of an unmapped page is not flushed: one CPU runs so far.
+ */
+#ifndef BARE_PAGING_H
+#define BARE_PAGING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum bare_map_result {
+    BARE_MAP_OK,
+    BARE_MAP_BAD_ADDRESS, /* not on a page boundary, or not an address that can be mapped */
+    BARE_MAP_MAPPED,      /* a page of the range is mapped already */
+    BARE_MAP_NOT_MAPPED,  /* a page of the range is not mapped */
+    BARE_MAP_NO_FRAME     /* memory has run out */
+} bare_map_result;
+
+/* The result in words: "already mapped". */
+const char *bare_map_result_name(bare_map_result result);
+
+/* Backs a range of addresses with frames, contents undefined.
+ *
+ * base     address of the first page
+ * pages    count; 0 does nothing
+ * rights   BARE_WRITE, BARE_EXECUTE or both; reading is always allowed
+ * returns  BARE_MAP_OK; BARE_MAP_BAD_ADDRESS, BARE_MAP_MAPPED or BARE_MAP_NO_FRAME, and then nothing is mapped that was
+ *          not, and every frame that was taken on the way is given back, those of tables too
+ * cost     linear in pages
+ */
+#define BARE_WRITE   1u
+#define BARE_EXECUTE 2u
+bare_map_result bare_map(void *base, size_t pages, unsigned rights);
+
+/* Takes a range out and gives its frames back.
+ *
+ * returns  BARE_MAP_OK; BARE_MAP_BAD_ADDRESS or BARE_MAP_NOT_MAPPED (also for memory in large pages, which was not
+ *          mapped by bare_map), and then nothing is changed
+ */
+bare_map_result bare_unmap(void *base, size_t pages);
+
+/* Whether an address is mapped, and to which physical address. `physical` may be NULL. */
+bool bare_is_mapped(const void *address, uint64_t *physical);
+
+/* Gives text, constants and data of the image the rights that each needs, and no others. */
+void bare_paging_protect_image(void);
+
+#endif

@@ -1,0 +1,95 @@
+/* frames_suite.c: the bitmap of physical frames. */
+#include "kernel_suites.h"
+
+#include "ports/bare/boot.h"
+#include "ports/bare/frames.h"
+
+/* Frames that are taken, chained through their own memory. */
+typedef struct taken {
+    struct taken *next;
+    bare_frame frame;
+} taken;
+
+static size_t take_all(taken **head)
+{
+    size_t count = 0;
+    for (*head = NULL;; count++) {
+        bare_frame frame = bare_frame_take();
+        if (frame.number == 0)
+            return count;
+        taken *t = bare_frame_memory(frame);
+        *t = (taken){ *head, frame };
+        *head = t;
+    }
+}
+
+static void give_all(taken *head)
+{
+    while (head != NULL) {
+        taken *next = head->next;
+        bare_frames_give(head->frame, 1);
+        head = next;
+    }
+}
+
+static bool outside(bare_frame frame, bare_range range)
+{
+    uint64_t at = frame.number << 12;
+    return at + 4096 <= range.base || at >= range.base + range.size;
+}
+
+static void take_and_give(void)
+{
+    size_t before = bare_frames_free();
+    bare_frame a = bare_frame_take(), b = bare_frame_take();
+    KIT_CHECK(a.number != 0 && b.number != 0 && a.number != b.number);
+    KIT_EXPECT(bare_frames_free() == before - 2);
+    bare_frames_give(a, 1);
+    bare_frames_give(b, 1);
+    KIT_EXPECT(bare_frames_free() == before);
+}
+
+/* Every frame once, none of them low memory, the image or a module; and then no more. */
+static void all_of_them(void)
+{
+    taken *head;
+    size_t before = bare_frames_free(), bad = 0, count = take_all(&head);
+    KIT_EXPECT(count == before && bare_frames_free() == 0);
+    KIT_EXPECT(bare_frame_take().number == 0 && bare_frames_take(1).number == 0);
+    for (taken *t = head; t != NULL; t = t->next) {
+        bad += bare_frame_memory(t->frame) != t || t->frame.number < 256 || !outside(t->frame, bare_boot.image);
+        for (size_t i = 0; i < bare_boot.modules.count; i++)
+            bad += !outside(t->frame, bare_boot.modules.at[i]);
+    }
+    KIT_EXPECT(bad == 0);
+    give_all(head);
+    KIT_EXPECT(bare_frames_free() == before);
+    kit_note("%zu frames", count);
+}
+
+static void runs(void)
+{
+    size_t before = bare_frames_free();
+    bare_frame first = bare_frames_take(100), second = bare_frames_take(3);
+    KIT_CHECK(first.number != 0 && second.number != 0);
+    KIT_EXPECT(bare_frames_free() == before - 103);
+    KIT_EXPECT(second.number + 3 <= first.number || first.number + 100 <= second.number);
+    bare_frames_give((bare_frame){ first.number + 40 }, 20); /* a hole of 20 */
+    bare_frame hole = bare_frames_take(20), larger = bare_frames_take(21);
+    KIT_EXPECT(hole.number == first.number + 40);
+    KIT_EXPECT(larger.number != 0 && (larger.number + 21 <= first.number || larger.number >= first.number + 100));
+    bare_frames_give(first, 100);
+    bare_frames_give(second, 3);
+    bare_frames_give(larger, 21);
+    KIT_EXPECT(bare_frames_free() == before);
+    KIT_EXPECT(bare_frames_take(0).number == 0 && bare_frames_take(before + 1).number == 0);
+    KIT_EXPECT(bare_frames_free() == before);
+}
+
+static const kit_case cases[] = {
+    { "take and give", take_and_give },
+    { "all of them", all_of_them },
+    { "runs", runs },
+};
+
+const kit_suite frames_suite = { "frames", cases, KIT_COUNT(cases) };

@@ -1,0 +1,4 @@
+/* suite.c: see suite.h. */
+#include "suite.h"
+
+suite_env suite;

@@ -1,0 +1,31 @@
+/* suite.h: suites that run on the host and inside a kernel. Freestanding.
+ *
+ * tests/suite/<noun>_suite.c defines one kit_suite. Who runs it fills in suite_env first: on the host
+ * tests/suite/<noun>_test.c, in the kernel tests/kernel/main.c.
+ */
+#ifndef SUITE_H
+#define SUITE_H
+
+#include <ka/alloc.h>
+
+#include "kit.h"
+
+typedef struct kit_suite {
+    const char *name;
+    const kit_case *cases;
+    size_t count;
+} kit_suite;
+
+/* What the suites run on. They leave nothing live in the allocator. */
+typedef struct suite_env {
+    ka_allocator *allocator;
+    size_t heap_bytes; /* bytes of the heap as it starts */
+    size_t limit;      /* bytes that it grows to on demand, heap_bytes if it does not */
+} suite_env;
+
+extern suite_env suite;
+
+extern const kit_suite heap_suite;  /* the interface of any heap, and regions of its own */
+extern const kit_suite owner_suite; /* box, vec, rc */
+
+#endif
