@@ -7,9 +7,14 @@
  *   ka_port_lock_take, _give     the lock, with interrupts of this CPU off while it is held
  *   ka_port_pin_state
  *   ka_port_pin, _unpin          the code stays on one CPU in between; nests
- *   ka_port_cpu                  the CPU's number, steady while pinned; a number at or above KA_PORT_MAX_CPUS, or a call
- *                                before per-CPU data is set up, means: no per-CPU data here
+ *   ka_port_slot                 which per-CPU data is this CPU's: 1 to KA_PORT_MAX_CPUS, steady while pinned; 0: none,
+ *                                as before start-up, on a CPU beyond the count, and after a panic
  *   ka_port_cpu_count            how many CPUs there are or may come
+ *   ka_port_slot_enter           as ka_port_slot, from a context that may sleep: a port whose "CPUs" are threads gives
+ *                                this thread a slot now, if it has none
+ *   ka_port_busy_take, _give     marks per-CPU data as in use by this context. take returns false if it is in use: by
+ *                                whoever this context has interrupted, or another thread where there is no pin. Where
+ *                                code stays on its CPU, plain accesses and signal fences do; else an atomic exchange
  *   ka_port_self                 identifies what runs: a thread, or a CPU where there are no threads; never 0
  *   ka_port_relax                a pause in a spin loop
  *
@@ -18,17 +23,22 @@
 #ifndef KA_PORTS_CONTRACT_H
 #define KA_PORTS_CONTRACT_H
 
+#include <stdbool.h>
+
 #include <ka_port.h>
 
 #define KA_PORT_MUST(expression, type, what) \
-    _Static_assert(_Generic((expression), type: 1, default: 0), "the port's contract: " what)
+    _Static_assert(_Generic((expression), type : 1, default : 0), "the port's contract: " what)
 
 KA_PORT_MUST(&ka_port_lock_take, ka_port_lock_state (*)(ka_port_lock *), "ka_port_lock_take");
 KA_PORT_MUST(&ka_port_lock_give, void (*)(ka_port_lock *, ka_port_lock_state), "ka_port_lock_give");
 KA_PORT_MUST(&ka_port_pin, ka_port_pin_state (*)(void), "ka_port_pin");
 KA_PORT_MUST(&ka_port_unpin, void (*)(ka_port_pin_state), "ka_port_unpin");
-KA_PORT_MUST(&ka_port_cpu, unsigned (*)(void), "ka_port_cpu");
+KA_PORT_MUST(&ka_port_slot, unsigned (*)(void), "ka_port_slot");
 KA_PORT_MUST(&ka_port_cpu_count, unsigned (*)(void), "ka_port_cpu_count");
+KA_PORT_MUST(&ka_port_slot_enter, unsigned (*)(void), "ka_port_slot_enter");
+KA_PORT_MUST(&ka_port_busy_take, bool (*)(uint32_t *), "ka_port_busy_take");
+KA_PORT_MUST(&ka_port_busy_give, void (*)(uint32_t *), "ka_port_busy_give");
 KA_PORT_MUST(&ka_port_self, uintptr_t (*)(void), "ka_port_self");
 KA_PORT_MUST(&ka_port_relax, void (*)(void), "ka_port_relax");
 _Static_assert(KA_PORT_MAX_CPUS >= 1, "the port's contract: KA_PORT_MAX_CPUS");

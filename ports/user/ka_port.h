@@ -1,13 +1,14 @@
 /* ports/user/ka_port.h: the hot half of the user-space port (POSIX threads). See ports/contract.h.
  *
  * There is no interrupt to turn off in user space: a signal handler must not take a lock of this port that the thread it
- * interrupted may hold. A thread cannot be pinned cheaply either: magazines are thread-local, so "CPU" is not used here to
- * find them.
+ * interrupted may hold. A thread cannot be pinned to a CPU cheaply either: what the contract calls a CPU is a thread here,
+ * with a slot that it gets at its first allocation and gives back when it ends.
  */
 #ifndef KA_PORT_H
 #define KA_PORT_H
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/atomic.h"
@@ -49,10 +50,40 @@ static inline void ka_port_lock_give(ka_port_lock *lock, ka_port_lock_state stat
     ka_store_release_32(&lock->taken, 0);
 }
 
-static inline ka_port_pin_state ka_port_pin(void) { return 0; }
-static inline void ka_port_unpin(ka_port_pin_state state) { (void)state; }
-static inline unsigned ka_port_cpu(void) { return KA_PORT_MAX_CPUS; /* no per-CPU data: threads move */ }
+static inline ka_port_pin_state ka_port_pin(void)
+{
+    return 0;
+}
+static inline void ka_port_unpin(ka_port_pin_state state)
+{
+    (void)state;
+}
+
+/* The thread's slot; 0 before it has one and after it has ended. Private to the two functions below. */
+extern __thread unsigned ka_port_thread_ __attribute__((tls_model("initial-exec")));
+
+static inline unsigned ka_port_slot(void)
+{
+    return ka_port_thread_;
+}
+unsigned ka_port_slot_enter(void);
 unsigned ka_port_cpu_count(void);
+
+/* Only signal handlers come between the accesses of a thread to its own data. */
+static inline bool ka_port_busy_take(uint32_t *busy)
+{
+    if (ka_load_relaxed_32(busy) != 0)
+        return false;
+    ka_store_relaxed_32(busy, 1);
+    ka_signal_fence();
+    return true;
+}
+
+static inline void ka_port_busy_give(uint32_t *busy)
+{
+    ka_signal_fence();
+    ka_store_relaxed_32(busy, 0);
+}
 
 static inline uintptr_t ka_port_self(void)
 {

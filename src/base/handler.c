@@ -69,17 +69,23 @@ void ka_alloc_error(size_t size, size_t align)
     ka_port_panic(text, __FILE__, __LINE__);
 }
 
-void ka_log(const char *format, ...)
+/* Apart from ka_log: some machines keep 200 bytes of a variadic function's frame for its arguments. */
+static KA_NOINLINE KA_PRINTF(1, 0) void log_line(const char *format, va_list list)
 {
     char line[160];
-    va_list list;
-    va_start(list, format);
     size_t length = ka_format_list(line, sizeof line, format, list);
-    va_end(list);
     if (length >= sizeof line)
         length = sizeof line - 1;
     if (handlers.log != NULL)
         handlers.log(handlers.log_context, line, length);
     else
         ka_port_log(line, length);
+}
+
+void ka_log(const char *format, ...)
+{
+    va_list list;
+    va_start(list, format);
+    log_line(format, list);
+    va_end(list);
 }

@@ -9,9 +9,23 @@
 /* A struct laid over memory whose owner wrote other types to it: no assumption about aliasing. */
 #define KA_PRIM_ALIASING __attribute__((may_alias))
 
-/* x != 0 */
+/* x != 0. RISC-V without Zbb has no instruction for these: gcc would call its own library there. */
+#if defined(__riscv) && !defined(__riscv_zbb)
+static inline unsigned ka_prim_clz64(uint64_t x)
+{
+    unsigned zeros = 0;
+    for (unsigned half = 32; half != 0; half /= 2)
+        if (x >> (64 - half) == 0) {
+            zeros += half;
+            x <<= half;
+        }
+    return zeros;
+}
+static inline unsigned ka_prim_ctz64(uint64_t x) { return 63u - ka_prim_clz64(x & (0 - x)); }
+#else
 static inline unsigned ka_prim_ctz64(uint64_t x) { return (unsigned)__builtin_ctzll(x); }
 static inline unsigned ka_prim_clz64(uint64_t x) { return (unsigned)__builtin_clzll(x); }
+#endif
 
 static inline uint64_t ka_prim_mulhi64(uint64_t a, uint64_t b)
 {

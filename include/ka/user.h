@@ -1,0 +1,25 @@
+/* ka/user.h: what the user-space port (POSIX threads) adds: memory from mmap, and heaps that threads leave tidily. */
+#ifndef KA_USER_H
+#define KA_USER_H
+
+#include <ka/heap.h>
+
+KA_BEGIN_DECLS
+
+/* Anonymous private memory. What is committed takes memory when it is first touched and reads as zero; decommit is
+ * MADV_DONTNEED. Thread-safe; not for signal handlers. */
+extern const ka_page_source ka_user_pages;
+
+/* A general heap over ka_user_pages, drained at each thread's end and mended in the child of a fork.
+ *
+ * size     bytes of address space that it may use at most; memory is taken as it is touched
+ * returns  false if the system has no such address space, or 16 heaps are registered already
+ */
+KA_MUST_USE bool ka_user_heap_init(ka_heap *heap, const char *name, size_t size);
+
+/* Ends a heap made by ka_user_heap_init. Returns the count of leaked blocks, each reported. */
+size_t ka_user_heap_fini(ka_heap *heap);
+
+KA_END_DECLS
+
+#endif

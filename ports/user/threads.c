@@ -1,0 +1,120 @@
+/* ports/user/threads.c: what the port's contract calls CPUs are threads here. A thread gets the lowest free slot at its
+ * first allocation; when it ends its magazines are drained in every registered heap and the slot is free again.
+ *
+ * After a fork the child has one thread. The slots of the others are drained there and freed, but for magazines that
+ * were busy at the moment of the fork: their slot stays taken, and a few blocks stay in them.
+ */
+#include <pthread.h>
+
+#include <ka/user.h>
+
+#include "base/bits.h"
+#include "ports/contract.h"
+
+#define SLOT_WORDS (KA_PORT_MAX_CPUS / 64)
+#define MAX_HEAPS  16
+
+__thread unsigned ka_port_thread_ __attribute__((tls_model("initial-exec")));
+static __thread bool ended; /* the thread has had a slot and gets none any more */
+
+static uint64_t taken[SLOT_WORDS]; /* bit i: slot i + 1 */
+static uintptr_t heaps[MAX_HEAPS];
+static pthread_key_t end_key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static unsigned slot_take(void)
+{
+    for (unsigned word = 0; word < SLOT_WORDS; word++) {
+        uint64_t now = ka_load_relaxed_64(&taken[word]);
+        while (now != UINT64_MAX) {
+            unsigned bit = ka_lowest_bit(~now);
+            if (ka_cas_64(&taken[word], &now, now | UINT64_C(1) << bit))
+                return word * 64 + bit + 1;
+        }
+    }
+    return 0;
+}
+
+static void slot_release(unsigned slot)
+{
+    ka_fetch_and_64(&taken[(slot - 1) / 64], ~(UINT64_C(1) << ((slot - 1) % 64)));
+}
+
+/* Empties the slot's magazines in every heap; then the slot is free, unless some of them are busy for ever. */
+static void slot_leave(unsigned slot)
+{
+    bool idle = true;
+    for (unsigned i = 0; i < MAX_HEAPS; i++) {
+        ka_heap *heap = (ka_heap *)ka_load_acquire_ptr(&heaps[i]);
+        if (heap != NULL && !ka_heap_flush_slot(heap, slot))
+            idle = false;
+    }
+    if (idle)
+        slot_release(slot);
+}
+
+static void thread_end(void *value)
+{
+    (void)value;
+    unsigned slot = ka_port_thread_;
+    ka_port_thread_ = 0;
+    ended = true;
+    if (slot != 0)
+        slot_leave(slot);
+}
+
+static void fork_child(void)
+{
+    for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++)
+        if (slot != ka_port_thread_ && ka_bit_get(taken, slot - 1))
+            slot_leave(slot);
+}
+
+static void set_up(void)
+{
+    (void)pthread_key_create(&end_key, thread_end);
+    (void)pthread_atfork(NULL, NULL, fork_child);
+}
+
+unsigned ka_port_slot_enter(void)
+{
+    if (ka_port_thread_ == 0 && !ended) {
+        (void)pthread_once(&once, set_up);
+        unsigned slot = slot_take();
+        if (slot != 0 && pthread_setspecific(end_key, &taken) != 0) {
+            slot_release(slot);
+            slot = 0;
+        }
+        ka_port_thread_ = slot;
+    }
+    return ka_port_thread_;
+}
+
+bool ka_user_heap_init(ka_heap *heap, const char *name, size_t size)
+{
+    /* One segment where the address space allows it: a block can be as large as a segment. */
+    unsigned shift = 25;
+    while (shift < 34 && ((size_t)1 << shift) < size)
+        shift++;
+    ka_heap_options options = {
+        .name = name, .source = &ka_user_pages, .size = size, .segment_shift = shift, .keep = (size_t)64 << 20
+    };
+    if (!ka_heap_init(heap, &options))
+        return false;
+    for (unsigned i = 0; i < MAX_HEAPS; i++) {
+        uintptr_t none = 0;
+        if (ka_cas_ptr(&heaps[i], &none, (uintptr_t)heap))
+            return true;
+    }
+    (void)ka_heap_fini(heap);
+    return false;
+}
+
+size_t ka_user_heap_fini(ka_heap *heap)
+{
+    for (unsigned i = 0; i < MAX_HEAPS; i++) {
+        uintptr_t expected = (uintptr_t)heap;
+        (void)ka_cas_ptr(&heaps[i], &expected, 0);
+    }
+    return ka_heap_fini(heap);
+}
