@@ -109,13 +109,16 @@ size_t ka_format_list(char *out, size_t cap, const char *format, va_list list)
         for (; *at == '-' || *at == '0'; at++)
             *(*at == '-' ? &s.left : &s.zero) = true;
         if (*at == '*') {
-            s.width = (size_t)va_arg(list, int);
+            int width = va_arg(list, int);
+            s.left = s.left || width < 0;
+            s.width = (size_t)(width < 0 ? -(long long)width : width);
             at++;
         } else {
             at = parse_number(at, &s.width);
         }
         if (*at == '.' && at[1] == '*') {
-            s.precision = (size_t)va_arg(list, int);
+            int precision = va_arg(list, int);
+            s.precision = precision < 0 ? SIZE_MAX : (size_t)precision;
             at += 2;
         } else if (*at == '.') {
             at = parse_number(at + 1, &s.precision);
