@@ -82,6 +82,9 @@ static inline uint64_t ka_prim_mulhi64(uint64_t a, uint64_t b) { return __umulh(
         return done;                                                                                         \
     }
 
+static inline uint8_t ka_load_relaxed_8(const uint8_t *p) { return *(const volatile uint8_t *)p; }
+static inline void ka_store_relaxed_8(uint8_t *p, uint8_t v) { *(volatile uint8_t *)p = v; }
+
 KA_PRIM_ATOMICS(32, uint32_t, long, )
 KA_PRIM_ATOMICS(64, uint64_t, __int64, 64)
 KA_PRIM_ATOMICS(ptr, uintptr_t, __int64, 64)

@@ -1,0 +1,89 @@
+/* engine/classes.h: size classes: which block size serves a request, and how pages are cut into such blocks.
+ *
+ * Sizes are 16, 32, ... 256, then eight to a doubling: (8 + j) << k, up to 32 KiB. So a request above 112 bytes wastes
+ * less than 12.5 % of its block; a smaller one at most 15 bytes. Larger requests are page runs.
+ * Pure functions and tables made once; any context.
+ */
+#ifndef KA_ENGINE_CLASSES_H
+#define KA_ENGINE_CLASSES_H
+
+#include <ka/types.h>
+
+#include "base/bits.h"
+#include "base/math.h"
+
+#define KA_CLASS_COUNT   72u
+#define KA_CLASS_LARGEST ((size_t)32768) /* bytes */
+
+/* No slab has more pages than this, and no slab more bytes. */
+#define KA_CLASS_MAX_PAGES 16u
+#define KA_CLASS_MAX_SLAB  ((size_t)1 << 20)
+
+/* Page shifts that ka_classes_init knows: 4 to 64 KiB. */
+#define KA_CLASS_MIN_PAGE_SHIFT 12u
+#define KA_CLASS_MAX_PAGE_SHIFT 16u
+
+typedef struct ka_class {
+    uint32_t size;       /* bytes, of a block; also the distance of blocks */
+    uint32_t reciprocal; /* 2^35 / size, rounded up */
+    uint16_t blocks;     /* in a slab */
+    uint8_t pages;       /* of a slab */
+    uint8_t words;       /* of a slab's bitmap: blocks / 64, rounded up */
+} ka_class;
+
+typedef struct ka_classes {
+    uint32_t page_shift;
+    ka_class of[KA_CLASS_COUNT];
+} ka_classes;
+
+/* The class of each size up to 1 KiB, by (size + 15) / 16. Private. */
+extern const uint8_t ka_class_table_[65];
+
+/* Makes the table for pages of 2^page_shift bytes (KA_CLASS_MIN_ to KA_CLASS_MAX_PAGE_SHIFT).
+ *
+ * min_blocks  how many blocks a slab shall have, unless it has 8 pages or more: 16 is good for speed; at most 1/32 of a
+ *             slab is then lost at its end. 1 gives the smallest slabs, for small heaps; they may lose 1/8.
+ */
+void ka_classes_init(ka_classes *classes, unsigned page_shift, unsigned min_blocks);
+
+/* The smallest class with blocks of at least `size` bytes; size <= KA_CLASS_LARGEST. Size 0 counts as 1. */
+static inline unsigned ka_class_of(size_t size)
+{
+    if (KA_LIKELY(size <= 1024))
+        return ka_class_table_[(size + 15) >> 4];
+    unsigned high = ka_highest_bit(size - 1);
+    return (high - 6) * 8 + ((unsigned)((size - 1) >> (high - 3)) & 7u);
+}
+
+/* May a slab serve this request? Both at least 1; the alignment is a power of two.
+ * Alignment up to a page is served by a class whose blocks are all aligned so; larger ones need a run. */
+static inline bool ka_class_serves(size_t size, size_t align, unsigned page_shift)
+{
+    return size <= KA_CLASS_LARGEST && align <= ((size_t)1 << page_shift) &&
+           ka_round_up(size, align) <= KA_CLASS_LARGEST;
+}
+
+/* The smallest class whose blocks have `size` bytes and are aligned to `align`; only where ka_class_serves.
+ * The rounded size is a multiple of `align`, and so is the size of its class: either the steps between the classes
+ * there are multiples of `align`, or the rounded size is a class itself. */
+static inline unsigned ka_class_of_layout(size_t size, size_t align)
+{
+    return ka_class_of(ka_round_up(size, align));
+}
+
+/* The number of the block that `offset` bytes into the slab lies in. Exact for every offset inside a slab. */
+static inline uint32_t ka_class_index(const ka_class *class, uint32_t offset)
+{
+    return (uint32_t)(((uint64_t)offset * class->reciprocal) >> 35);
+}
+
+/* All bits of the slab's word number `word` that stand for blocks. */
+static inline uint64_t ka_class_full(const ka_class *class, unsigned word)
+{
+    return ka_low_mask(class->blocks - word * 64u);
+}
+
+/* NULL, or the first broken fact in words. */
+const char *ka_classes_check(const ka_classes *classes);
+
+#endif
