@@ -41,12 +41,16 @@ typedef struct ka_region_range {
 
 typedef struct ka_region {
     ka_allocator allocator; /* the interface; pass &region.allocator to ka_alloc and friends */
+    void *hot;              /* the block freed last, not merged yet; NULL: none */
+    size_t hot_granules;    /* its size; 0: none */
+    size_t live, peak;      /* bytes */
+    size_t live_blocks;
+    size_t free_blocks;     /* the hot one not counted */
+    size_t total;           /* bytes */
+    uint32_t range_count;
+    bool refilling;
     ka_refill *refill;
     void *refill_context;
-    bool refilling;
-    uint32_t range_count;
-    size_t total, live, peak; /* bytes */
-    size_t live_blocks, free_blocks;
     ka_region_range ranges[KA_CFG_REGION_RANGES];       /* by address */
     uint16_t best[2 * KA_CFG_REGION_RANGES];            /* a tournament of the ranges' highest bins */
 } ka_region;
@@ -83,17 +87,20 @@ void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context);
  */
 KA_MUST_USE void *ka_region_alloc(ka_region *region, size_t size, size_t align);
 
-/* Gives a block back and merges it with its free neighbours.
+/* Gives a block back. It is merged with its free neighbours, as far as any other call can tell; in truth the block that
+ * was freed last waits, so that a request for the same size gets it at once.
  *
  * block    from this region; NULL does nothing
  * size     bytes, from the requested to the usable size
  * align    bytes, as requested
- * errors   double free, foreign or interior pointer, wrong size, damaged neighbour: reported, nothing changes
+ * errors   double free, foreign or interior pointer, wrong size: reported, nothing changes. A damaged neighbour is
+ *          reported when the block is merged, at the latest by the next free, and left alone.
  * cost     as ka_region_alloc
  */
 void ka_region_free(ka_region *region, void *block, size_t size, size_t align);
 
-/* Gives back a block whose size the caller does not know.
+/* Gives back a block whose size the caller does not know. NULL does nothing. So does the block of size 0, unless its
+ * address (which is its alignment) lies inside a range.
  * cost  as ka_region_free, and one step for each 1 KiB of the block  */
 void ka_region_free_unsized(ka_region *region, void *block);
 

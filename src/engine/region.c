@@ -26,6 +26,11 @@
  *     before   [ free a ][ live b ][ free c ]     F(b - 1): a ends there, and its footer says where it begins;
  *     after    [           free             ]     F(b + size): c begins there, and its header says its size
  *
+ * The block that was freed last, the hot block, stays as it was, live by its bits, but the region remembers that it is
+ * free: a request that it fits takes it back at once. It is released, that is marked free and merged, when the next
+ * block is freed or when a request cannot be served; what looks at the region (walk, stats, usable, the proof of a
+ * free) takes it for free and merged all the time.
+ *
  * Several ranges are kept by address. A small tournament tree over their highest non-empty bins (`best`) finds the
  * first range that can serve, and a binary search finds the range of a block: logarithmic in the number of ranges.
  *
@@ -106,136 +111,7 @@ static range *range_of(const ka_region *region, uintptr_t address)
     return inside ? (range *)(uintptr_t)r : NULL;
 }
 
-/* ---- alloc ---- */
-
-/* A list whose first block cannot be believed is let go: its blocks are lost until their neighbours take them in. */
-static void bin_abandon(ka_region *region, range *r, uint32_t bin)
-{
-    void *damaged = block_at(r, r->heads[bin]);
-    r->heads[bin] = 0;
-    bin_mark_empty(r, bin);
-    ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, NULL);
-}
-
-/* The first granule of the first list at or above `bin` whose first block is sound, its bin in *bin; 0 if there is
- * none. */
-static uint32_t bin_first_sound(ka_region *region, range *r, uint32_t *bin)
-{
-    for (;;) {
-        *bin = bin_find(r, *bin);
-        if (*bin == NO_BIN)
-            return 0;
-        uint32_t g = r->heads[*bin];
-        if (KA_LIKELY(block_size_sound(r, g) && bin_of(block_at(r, g)->size) == *bin && block_links_sound(r, g, *bin)))
-            return g;
-        bin_abandon(region, r, *bin);
-    }
-}
-
-static void *block_hand_out(ka_region *region, range *r, uint32_t g, uint32_t n)
-{
-    *live_word(r, g) |= granule_bit(g);
-    region->live_blocks++;
-    region->live += (size_t)n * KA_REGION_GRANULE;
-    if (region->live > region->peak)
-        region->peak = region->live;
-    tournament_update(region, r);
-    return (void *)granule_address(r, g);
-}
-
-static void *range_alloc(ka_region *region, range *r, uint32_t n)
-{
-    uint32_t bin = bin_of(n);
-    uint32_t g = bin_first_sound(region, r, &bin);
-    if (g == 0)
-        return NULL;
-    if (block_at(r, g)->size < n) { /* the first block of our own bin is too small: every block of a higher one fits */
-        bin++;
-        g = bin_first_sound(region, r, &bin);
-        if (g == 0)
-            return NULL;
-    }
-    block_take_front(region, r, g, block_at(r, g)->size, n);
-    return block_hand_out(region, r, g, n);
-}
-
-/* Granules to skip from g to the next address with the alignment. */
-static uint32_t granules_to_aligned(const range *r, uint32_t g, size_t align)
-{
-    return (uint32_t)(((size_t)0 - granule_address(r, g)) % align / KA_REGION_GRANULE);
-}
-
-static void *range_alloc_aligned(ka_region *region, range *r, uint32_t n, size_t align)
-{
-    size_t most = (size_t)n + align / KA_REGION_GRANULE - 1;
-    uint32_t sure = most < UINT32_MAX / 2 ? bin_sure((uint32_t)most) : NO_BIN;
-    uint32_t bin = bin_of(n);
-    for (int tries = 0;; tries++, bin++) {
-        if (tries >= ALIGNED_TRIES && bin < sure)
-            bin = sure;
-        uint32_t g = bin_first_sound(region, r, &bin);
-        if (g == 0)
-            return NULL;
-        uint32_t size = block_at(r, g)->size, lead = granules_to_aligned(r, g, align);
-        if (lead > size || size - lead < n)
-            continue;
-        if (lead == 0) {
-            block_take_front(region, r, g, size, n);
-        } else { /* the padding before the block, and what is left behind it, stay free */
-            block_remove(region, r, g, size);
-            block_insert(region, r, g, lead);
-            if (size - lead > n)
-                block_insert(region, r, g + lead + n, size - lead - n);
-        }
-        return block_hand_out(region, r, g + lead, n);
-    }
-}
-
-static void *region_take(ka_region *region, uint32_t n, size_t align)
-{
-    size_t padded = align <= KA_REGION_GRANULE ? n : (size_t)n + align / KA_REGION_GRANULE - 1;
-    if (padded >= UINT32_MAX / 2)
-        padded = n;
-    range *r = tournament_find(region, bin_sure((uint32_t)padded));
-    if (r == NULL && (r = tournament_find(region, bin_of(n))) == NULL)
-        return NULL;
-    return align <= KA_REGION_GRANULE ? range_alloc(region, r, n) : range_alloc_aligned(region, r, n, align);
-}
-
-/* Asks for more memory. Never from within itself; true only if the region has grown. */
-static bool region_grow(ka_region *region, size_t size, size_t align, ka_flags flags)
-{
-    if (region->refill == NULL || region->refilling)
-        return false;
-    size_t before = region->total;
-    region->refilling = true;
-    bool more = region->refill(region->refill_context, size, align, flags);
-    region->refilling = false;
-    return more && region->total != before;
-}
-
-static void *region_alloc(ka_region *region, size_t size, size_t align, ka_flags flags)
-{
-    uint32_t n = granules_of(size);
-    if (n == UINT32_MAX)
-        return NULL;
-    void *block;
-    while ((block = region_take(region, n, align)) == NULL)
-        if (!region_grow(region, size, align, flags))
-            return NULL;
-    return block;
-}
-
-void *ka_region_alloc(ka_region *region, size_t size, size_t align)
-{
-    if (KA_UNLIKELY(!ka_layout_valid(size, align)))
-        return NULL;
-    if (KA_UNLIKELY(size == 0))
-        return ka_empty_block(align);
-    return region_alloc(region, size, align, 0);
-}
-
-/* ---- free ---- */
+/* ---- release ---- */
 
 /* Makes granules that belong to nobody free, merged with their neighbours. Returns a neighbour that is damaged, or
  * NULL. */
@@ -294,86 +170,308 @@ static const void *granules_release(ka_region *region, range *r, uint32_t g, uin
     return damaged;
 }
 
-/* What is wrong with an address at which no live block starts. */
-static ka_misuse misuse_at(const range *r, uint32_t g)
-{
-    while (!is_boundary(r, g)) /* ends at granule 1 at the latest */
-        g--;
-    return is_free_end(r, g) ? KA_MISUSE_DOUBLE_FREE : KA_MISUSE_INTERIOR;
-}
-
-/* Finds the live block that starts at the address. Reports a misuse and returns 0 if there is none, or if it has
- * another size than n granules (n = 0: any size). */
-static uint32_t block_find(const ka_region *region, const range *r, const void *block, uint32_t n, size_t size,
-                           const void *site)
-{
-    ka_allocator *self = (ka_allocator *)(uintptr_t)&region->allocator;
-    if (KA_UNLIKELY(r == NULL)) {
-        ka_report_misuse(KA_MISUSE_FOREIGN, self, block, size, site);
-        return 0;
-    }
-    uintptr_t offset = (uintptr_t)block - r->base;
-    uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
-    if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g))) {
-        ka_misuse kind = is_live_start(r, g) ? KA_MISUSE_INTERIOR : misuse_at(r, g);
-        ka_report_misuse(kind, self, block, size, site);
-        return 0;
-    }
-    if (n == 0)
-        return g;
-    if (KA_UNLIKELY(n > r->granules - g + 1 || !is_boundary(r, g + n) || next_boundary(r, g + 1, g + n) != g + n)) {
-        ka_report_misuse(KA_MISUSE_WRONG_SIZE, self, block, size, site);
-        return 0;
-    }
-    return g;
-}
-
-static void block_free(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
+/* Makes a block that is no longer counted as live a free one. */
+static void block_release(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
 {
     *live_word(r, g) &= ~granule_bit(g);
-    region->live_blocks--;
-    region->live -= (size_t)n * KA_REGION_GRANULE;
     const void *damaged = granules_release(region, r, g, n);
     tournament_update(region, r);
     if (KA_UNLIKELY(damaged != NULL))
         ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
 }
 
-static void region_free(ka_region *region, void *block, size_t size, const void *site)
+/* Releases the hot block. Returns whether there was one. */
+static bool hot_release(ka_region *region, const void *site)
 {
-    range *r = range_of(region, (uintptr_t)block);
+    if (region->hot == NULL)
+        return false;
+    range *r = range_of(region, (uintptr_t)region->hot);
+    uint32_t g = (uint32_t)(((uintptr_t)region->hot - r->base) / KA_REGION_GRANULE);
+    uint32_t n = (uint32_t)region->hot_granules;
+    region->hot = NULL;
+    region->hot_granules = 0;
+    block_release(region, r, g, n, site);
+    return true;
+}
+
+/* ---- alloc ---- */
+
+/* A list whose first block cannot be believed is let go: its blocks are lost until their neighbours take them in. */
+static void bin_abandon(ka_region *region, range *r, uint32_t bin)
+{
+    void *damaged = block_at(r, r->heads[bin]);
+    r->heads[bin] = 0;
+    bin_mark_empty(r, bin);
+    tournament_update(region, r);
+    ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, NULL);
+}
+
+/* The first granule of the first list at or above `bin` whose first block is sound, its bin in *bin; 0 if there is
+ * none. */
+static uint32_t bin_first_sound(ka_region *region, range *r, uint32_t *bin)
+{
+    for (;;) {
+        *bin = bin_find(r, *bin);
+        if (*bin == NO_BIN)
+            return 0;
+        uint32_t g = r->heads[*bin];
+        if (KA_LIKELY(block_size_sound(r, g) && bin_of(block_at(r, g)->size) == *bin && block_links_sound(r, g, *bin)))
+            return g;
+        bin_abandon(region, r, *bin);
+    }
+}
+
+static inline void live_add(ka_region *region, size_t n)
+{
+    region->live_blocks++;
+    region->live += n * KA_REGION_GRANULE;
+    if (region->live > region->peak)
+        region->peak = region->live;
+}
+
+static inline void live_subtract(ka_region *region, size_t n)
+{
+    region->live_blocks--;
+    region->live -= n * KA_REGION_GRANULE;
+}
+
+static void *block_hand_out(ka_region *region, range *r, uint32_t g, uint32_t n)
+{
+    *live_word(r, g) |= granule_bit(g);
+    live_add(region, n);
+    tournament_update(region, r);
+    return (void *)granule_address(r, g);
+}
+
+static void *range_alloc(ka_region *region, range *r, uint32_t n)
+{
+    uint32_t bin = bin_of(n);
+    uint32_t g = bin_first_sound(region, r, &bin);
+    if (g == 0)
+        return NULL;
+    if (block_at(r, g)->size < n) { /* the first block of our own bin is too small: every block of a higher one fits */
+        bin++;
+        g = bin_first_sound(region, r, &bin);
+        if (g == 0)
+            return NULL;
+    }
+    block_take_front(region, r, g, block_at(r, g)->size, n, bin);
+    return block_hand_out(region, r, g, n);
+}
+
+/* Granules to skip from g to the next address with the alignment. */
+static size_t granules_to_aligned(const range *r, uint32_t g, size_t align)
+{
+    return (((size_t)0 - granule_address(r, g)) & (align - 1)) / KA_REGION_GRANULE;
+}
+
+/* sure: the lowest bin whose blocks all fit, or NO_BIN */
+static void *range_alloc_aligned(ka_region *region, range *r, uint32_t n, size_t align, uint32_t sure)
+{
+    uint32_t bin = bin_of(n);
+    for (int tries = 0;; tries++, bin++) {
+        if (tries >= ALIGNED_TRIES && bin < sure)
+            bin = sure;
+        uint32_t g = bin_first_sound(region, r, &bin);
+        if (g == 0)
+            return NULL;
+        uint32_t size = block_at(r, g)->size;
+        size_t distance = granules_to_aligned(r, g, align);
+        if (distance > size || size - distance < n)
+            continue;
+        uint32_t lead = (uint32_t)distance;
+        if (lead == 0) {
+            block_take_front(region, r, g, size, n, bin);
+        } else { /* the padding before the block, and what is left behind it, stay free */
+            block_remove(region, r, g, size);
+            block_insert(region, r, g, lead);
+            if (size - lead > n)
+                block_insert(region, r, g + lead + n, size - lead - n);
+        }
+        return block_hand_out(region, r, g + lead, n);
+    }
+}
+
+static void *region_take(ka_region *region, uint32_t n, size_t align)
+{
+    bool aligned = align <= KA_REGION_GRANULE; /* as every block is */
+    if (KA_LIKELY(aligned && region->range_count == 1))
+        return range_alloc(region, &region->ranges[0], n);
+    size_t padded = aligned ? n : (size_t)n + align / KA_REGION_GRANULE - 1;
+    uint32_t sure = padded < UINT32_MAX ? bin_sure((uint32_t)padded) : NO_BIN;
+    for (;;) {
+        range *r = tournament_find(region, sure);
+        bool must_serve = r != NULL && region->range_count > 1;
+        if (r == NULL && (r = tournament_find(region, bin_of(n))) == NULL)
+            return NULL;
+        void *block = aligned ? range_alloc(region, r, n) : range_alloc_aligned(region, r, n, align, sure);
+        if (KA_LIKELY(block != NULL) || !must_serve)
+            return block;
+        /* its lists were damaged and have been let go: another range may serve */
+    }
+}
+
+/* Asks for more memory. Never from within itself; true only if the region has grown. */
+static bool region_grow(ka_region *region, size_t size, size_t align, ka_flags flags)
+{
+    if (region->refill == NULL || region->refilling)
+        return false;
+    size_t before = region->total;
+    region->refilling = true;
+    bool more = region->refill(region->refill_context, size, align, flags);
+    region->refilling = false;
+    return more && region->total != before;
+}
+
+static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_t align, ka_flags flags)
+{
     uint32_t n = granules_of(size);
-    uint32_t g = block_find(region, r, block, n, size, site);
-    if (KA_LIKELY(g != 0))
-        block_free(region, r, g, n, site);
+    if (n == UINT32_MAX)
+        return NULL;
+    void *block;
+    while ((block = region_take(region, n, align)) == NULL)
+        if (!hot_release(region, NULL) && !region_grow(region, size, align, flags))
+            return NULL;
+    return block;
+}
+
+/* Whether the hot block is what is asked for. Bad sizes and alignments do not fit either. */
+static inline bool hot_fits(const ka_region *region, size_t size, size_t align)
+{
+    return (size - 1) / KA_REGION_GRANULE + 1 == region->hot_granules && (align & (align - 1)) == 0 &&
+           ((uintptr_t)region->hot & (align - 1)) == 0;
+}
+
+static inline void *hot_take(ka_region *region)
+{
+    void *block = region->hot;
+    live_add(region, region->hot_granules);
+    region->hot = NULL;
+    region->hot_granules = 0;
+    return block;
+}
+
+static inline void *region_alloc(ka_region *region, size_t size, size_t align, ka_flags flags)
+{
+    return hot_fits(region, size, align) ? hot_take(region) : region_alloc_slow(region, size, align, flags);
+}
+
+static KA_NOINLINE void *region_alloc_checking(ka_region *region, size_t size, size_t align)
+{
+    if (!ka_layout_valid(size, align))
+        return NULL;
+    return size == 0 ? ka_empty_block(align) : region_alloc_slow(region, size, align, 0);
+}
+
+void *ka_region_alloc(ka_region *region, size_t size, size_t align)
+{
+    return hot_fits(region, size, align) ? hot_take(region) : region_alloc_checking(region, size, align);
+}
+
+/* ---- free ---- */
+
+/* What is wrong with an address in the range at which no live block starts. */
+static ka_misuse misuse_at(const ka_region *region, const range *r, uint32_t g)
+{
+    uint32_t start = last_boundary(r, g);
+    return is_free_end(r, start) || granule_address(r, start) == (uintptr_t)region->hot ? KA_MISUSE_DOUBLE_FREE
+                                                                                        : KA_MISUSE_INTERIOR;
+}
+
+/* Reports why block_find did not accept a block. */
+static KA_NOINLINE void block_refuse(const ka_region *region, const range *r, const void *block, size_t size,
+                                     const void *site)
+{
+    ka_misuse kind = KA_MISUSE_FOREIGN;
+    if (r != NULL) {
+        uintptr_t offset = (uintptr_t)block - r->base;
+        uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
+        bool starts = offset % KA_REGION_GRANULE == 0 && is_live_start(r, g) && block != region->hot;
+        kind = starts ? KA_MISUSE_WRONG_SIZE : misuse_at(region, r, g);
+    }
+    ka_report_misuse(kind, (ka_allocator *)(uintptr_t)&region->allocator, block, size, site);
+}
+
+/* The granule of a live block that starts at the address and has n granules (n = 0: any number); 0 if there is none.
+ * r may be NULL: no range has the address. */
+static inline uint32_t block_find(const ka_region *region, const range *r, const void *block, size_t n)
+{
+    if (KA_UNLIKELY(r == NULL))
+        return 0;
+    uintptr_t offset = (uintptr_t)block - r->base;
+    uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
+    if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || block == region->hot))
+        return 0;
+    return n == 0 || KA_LIKELY(live_size_is(r, g, n)) ? g : 0;
+}
+
+/* A live block becomes the hot one. */
+static inline void hot_put(ka_region *region, void *block, size_t n, const void *site)
+{
+    if (region->hot != NULL)
+        (void)hot_release(region, site);
+    live_subtract(region, n);
+    region->hot = block;
+    region->hot_granules = n;
+}
+
+static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t size, const void *site)
+{
+    if (block == NULL || size == 0)
+        return;
+    const range *r = range_of(region, (uintptr_t)block);
+    size_t n = (size - 1) / KA_REGION_GRANULE + 1;
+    if (KA_LIKELY(block_find(region, r, block, n) != 0))
+        hot_put(region, block, n, site);
+    else
+        block_refuse(region, r, block, size, site);
+}
+
+/* The usual case in few instructions: a block of the lowest range, all in one word of bits, and no other is hot. The
+ * proof is the same as in block_find. NULL is in no range, and size 0 makes a huge number of granules. */
+static inline bool region_free_fast(ka_region *region, void *block, size_t size)
+{
+    const range *r = &region->ranges[0];
+    uintptr_t offset = (uintptr_t)block - r->base;
+    uintptr_t number = offset >> 4 | offset << (sizeof offset * 8 - 4); /* huge if the block is not aligned */
+    size_t n = (size - 1) / KA_REGION_GRANULE + 1;
+    if (number - 1 >= r->granules || region->hot != NULL)
+        return false;
+    uint32_t g = (uint32_t)number;
+    if (n >= 64 - g % 64 || !is_live_start(r, g) || !live_size_is(r, g, n))
+        return false;
+    live_subtract(region, n);
+    region->hot = block;
+    region->hot_granules = n;
+    return true;
 }
 
 void ka_region_free(ka_region *region, void *block, size_t size, size_t align)
 {
     (void)align; /* a region's blocks do not differ by alignment */
-    if (block != NULL && size != 0)
-        region_free(region, block, size, KA_RETURN_ADDRESS());
+    if (!region_free_fast(region, block, size))
+        region_free_slow(region, block, size, KA_RETURN_ADDRESS());
 }
 
 void ka_region_free_unsized(ka_region *region, void *block)
 {
     if (block == NULL)
         return;
-    range *r = range_of(region, (uintptr_t)block);
+    const range *r = range_of(region, (uintptr_t)block);
     if (r == NULL && ka_is_power_of_two((uintptr_t)block))
         return; /* the block of size 0 */
-    uint32_t g = block_find(region, r, block, 0, 0, KA_RETURN_ADDRESS());
+    uint32_t g = block_find(region, r, block, 0);
     if (g != 0)
-        block_free(region, r, g, live_end(r, g) - g, KA_RETURN_ADDRESS());
+        hot_put(region, block, live_end(r, g) - g, KA_RETURN_ADDRESS());
+    else
+        block_refuse(region, r, block, 0, KA_RETURN_ADDRESS());
 }
 
 size_t ka_region_usable(const ka_region *region, const void *block)
 {
     const range *r = range_of(region, (uintptr_t)block);
-    if (r == NULL || ((uintptr_t)block - r->base) % KA_REGION_GRANULE != 0)
-        return 0;
-    uint32_t g = (uint32_t)(((uintptr_t)block - r->base) / KA_REGION_GRANULE);
-    return is_live_start(r, g) ? (size_t)(live_end(r, g) - g) * KA_REGION_GRANULE : 0;
+    uint32_t g = block_find(region, r, block, 0);
+    return g != 0 ? (size_t)(live_end(r, g) - g) * KA_REGION_GRANULE : 0;
 }
 
 /* ---- resize ---- */
@@ -394,36 +492,23 @@ static void block_shrink(ka_region *region, range *r, uint32_t g, uint32_t old_n
         ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
 }
 
-/* The sizes of the sound free blocks right before and behind a live block; 0 where there is none. */
-static uint32_t free_behind(const range *r, uint32_t end)
-{
-    return is_free_end(r, end) && block_sound(r, end) ? block_at(r, end)->size : 0;
-}
-
-static uint32_t free_before(const range *r, uint32_t g)
-{
-    if (!is_free_end(r, g - 1))
-        return 0;
-    uint32_t size = block_footer(r, g)->size;
-    bool inside = size - 1 < g - 1 && is_free_end(r, g - size);
-    return inside && block_at(r, g - size)->size == size && block_sound(r, g - size) ? size : 0;
-}
-
 /* Moves a block of n granules down into the free block before it, so that it ends where the space behind it ends or
  * (for the alignment) a little before.
  *
  *     [ free: before ][ live: n ][ free: behind ]
  *     [ free ][ live: new_n                ][ . ]
  */
-static void *block_slide_down(ka_region *region, range *r, uint32_t g, uint32_t n, uint32_t new_n, size_t align)
+static KA_NOINLINE void *block_slide_down(ka_region *region, range *r, uint32_t g, uint32_t n, uint32_t new_n,
+                                          size_t align)
 {
     uint32_t before = free_before(r, g), behind = free_behind(r, g + n);
     if (before == 0 || before + n + behind < new_n)
         return NULL;
     uint32_t low = g - before, high = g + n + behind, start = high - new_n;
-    uint32_t down = (uint32_t)(granule_address(r, start) % align / KA_REGION_GRANULE);
-    if (start - low < down || (granule_address(r, start) % align) % KA_REGION_GRANULE != 0)
+    size_t distance = (granule_address(r, start) & (align - 1)) / KA_REGION_GRANULE;
+    if (start - low < distance)
         return NULL;
+    uint32_t down = (uint32_t)distance;
     start -= down;
     block_remove(region, r, low, before);
     if (behind != 0)
@@ -443,7 +528,7 @@ static void *block_slide_down(ka_region *region, range *r, uint32_t g, uint32_t 
 static void *block_resize_in_place(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n,
                                    size_t align, const void *site)
 {
-    bool aligned = granule_address(r, g) % align == 0;
+    bool aligned = (granule_address(r, g) & (align - 1)) == 0;
     if (aligned && new_n <= old_n) {
         block_shrink(region, r, g, old_n, new_n, site);
         return (void *)granule_address(r, g);
@@ -451,7 +536,7 @@ static void *block_resize_in_place(ka_region *region, range *r, uint32_t g, uint
     if (aligned) {
         uint32_t behind = free_behind(r, g + old_n);
         if (behind >= new_n - old_n) {
-            block_take_front(region, r, g + old_n, behind, new_n - old_n);
+            block_take_front(region, r, g + old_n, behind, new_n - old_n, bin_of(behind));
             live_changed(region, r, old_n, new_n);
             return (void *)granule_address(r, g);
         }
@@ -463,9 +548,14 @@ static void *region_resize(ka_region *region, void *block, size_t old_size, size
                            ka_flags flags, const void *site)
 {
     uint32_t old_n = granules_of(old_size), new_n = granules_of(new_size);
-    if (block_find(region, range_of(region, (uintptr_t)block), block, old_n, old_size, site) == 0 ||
-        new_n == UINT32_MAX)
+    const range *found = range_of(region, (uintptr_t)block);
+    if (block_find(region, found, block, old_n) == 0) {
+        block_refuse(region, found, block, old_size, site);
         return NULL;
+    }
+    if (new_n == UINT32_MAX)
+        return NULL;
+    (void)hot_release(region, site); /* it may be a neighbour */
     void *result;
     for (;;) {
         range *r = range_of(region, (uintptr_t)block); /* a refill may have changed the ranges */
@@ -476,7 +566,8 @@ static void *region_resize(ka_region *region, void *block, size_t old_size, size
         result = region_take(region, new_n, new_align);
         if (result != NULL) {
             ka_copy(result, block, ka_min(old_size, new_size));
-            block_free(region, r, g, old_n, site);
+            live_subtract(region, old_n);
+            block_release(region, r, g, old_n, site);
             break;
         }
         if (!region_grow(region, new_size, new_align, flags))
@@ -510,12 +601,12 @@ static size_t record_bytes(uint32_t granules)
     return record_bins(granules) * sizeof(uint32_t) + record_bit_bytes(granules);
 }
 
-/* How many granules a range of `size` bytes has besides its record. */
+/* How many granules a range of `size` bytes has besides its record, which ends at the last whole granule. */
 static uint32_t granules_in(size_t size)
 {
     uint32_t all = (uint32_t)(size / KA_REGION_GRANULE);
     uint32_t n = all - (uint32_t)(record_bytes(all) / KA_REGION_GRANULE + 1);
-    while ((size_t)(n + 1) * KA_REGION_GRANULE + record_bytes(n + 1) <= size)
+    while ((size_t)(n + 1) * KA_REGION_GRANULE + record_bytes(n + 1) <= (size_t)all * KA_REGION_GRANULE)
         n++;
     return n;
 }
@@ -575,7 +666,8 @@ static bool overlaps(uintptr_t a, size_t a_size, uintptr_t b, size_t b_size)
 
 static bool claim_valid(const ka_region *region, uintptr_t base, size_t size)
 {
-    if (base == 0 || base % KA_REGION_GRANULE != 0 || size < KA_REGION_MIN_RANGE || size > KA_REGION_MAX_RANGE)
+    uint64_t bytes = size; /* the largest range is more than a size_t of 32 bits can say */
+    if (base == 0 || base % KA_REGION_GRANULE != 0 || bytes < KA_REGION_MIN_RANGE || bytes > KA_REGION_MAX_RANGE)
         return false;
     if (size > UINTPTR_MAX - base || overlaps(base, size, (uintptr_t)region, sizeof *region))
         return false;
@@ -599,7 +691,7 @@ bool ka_region_claim(ka_region *region, void *base, size_t size)
             return true;
         }
     }
-    if (region->range_count == KA_CFG_REGION_RANGES)
+    if (region->range_count >= KA_CFG_REGION_RANGES)
         return false;
     range_insert(region, at, address, size);
     return true;
@@ -631,7 +723,8 @@ static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags fl
 static void op_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
     (void)align;
-    region_free(region_of(self), block, size, KA_RETURN_ADDRESS());
+    if (!region_free_fast(region_of(self), block, size))
+        region_free_slow(region_of(self), block, size, KA_RETURN_ADDRESS());
 }
 
 static void *op_resize(ka_allocator *self, void *block, size_t old_size, size_t old_align, size_t new_size,

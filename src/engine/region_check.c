@@ -11,13 +11,31 @@ static uint32_t free_size(const range *r, uint32_t g)
     return is_free_end(r, next) ? next - g + 1 : next - g;
 }
 
+static inline bool is_hot(const ka_region *region, const range *r, uint32_t g)
+{
+    return region->hot != NULL && granule_address(r, g) == (uintptr_t)region->hot;
+}
+
+/* The size of the block at g. With the hot block and its neighbours as one free block, as it will be. */
+static uint32_t walk_size(const ka_region *region, const range *r, uint32_t g, bool *live)
+{
+    bool starts = is_live_start(r, g), hot = is_hot(region, r, g);
+    *live = starts && !hot;
+    uint32_t n = starts ? live_end(r, g) - g : free_size(r, g);
+    if (!starts && is_hot(region, r, g + n) && is_live_start(r, g + n)) {
+        n += live_end(r, g + n) - (g + n);
+        hot = true;
+    }
+    return hot && is_free_end(r, g + n) ? n + free_size(r, g + n) : n;
+}
+
 bool ka_region_walk(const ka_region *region, ka_visit *visit, void *context)
 {
     for (uint32_t i = 0; i < region->range_count; i++) {
         const range *r = &region->ranges[i];
         for (uint32_t g = 1, n; g <= r->granules; g += n) {
-            bool live = is_live_start(r, g);
-            n = live ? live_end(r, g) - g : free_size(r, g);
+            bool live;
+            n = walk_size(region, r, g, &live);
             if (!visit(context, (void *)granule_address(r, g), (size_t)n * KA_REGION_GRANULE, live))
                 return false;
         }
@@ -30,12 +48,25 @@ static uint32_t range_largest_free(const range *r)
     uint32_t top = range_top(r), largest = 0;
     if (top == 0)
         return 0;
-    for (uint32_t g = r->heads[top - 1]; g != 0 && block_size_sound(r, g); g = block_at(r, g)->next) {
-        largest = (uint32_t)ka_max(largest, block_at(r, g)->size);
-        if (!link_leads_to_free(r, block_at(r, g)->next))
+    /* sound links cannot form a circle: every block has one predecessor, and the first has none */
+    for (uint32_t g = r->heads[top - 1], prev = 0; g != 0; prev = g, g = block_at(r, g)->next) {
+        if (block_at(r, g)->prev != prev || !block_size_sound(r, g) || !block_links_sound(r, g, top - 1u))
             break;
+        largest = (uint32_t)ka_max(largest, block_at(r, g)->size);
     }
     return largest;
+}
+
+/* What the hot block makes of the statistics, once merged. */
+static void stats_add_hot(const ka_region *region, const range *r, ka_stats *stats)
+{
+    uintptr_t offset = (uintptr_t)region->hot - r->base;
+    if (region->hot == NULL || offset / KA_REGION_GRANULE > r->granules)
+        return;
+    uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE), n = (uint32_t)region->hot_granules;
+    uint32_t before = free_before(r, g), behind = free_behind(r, g + n);
+    stats->free_blocks = stats->free_blocks + 1 - (before != 0) - (behind != 0);
+    stats->largest_free = ka_max(stats->largest_free, (size_t)(before + n + behind) * KA_REGION_GRANULE);
 }
 
 void ka_region_stats(const ka_region *region, ka_stats *out)
@@ -51,10 +82,10 @@ void ka_region_stats(const ka_region *region, ka_stats *out)
         const range *r = &region->ranges[i];
         stats.overhead += r->size - (size_t)r->granules * KA_REGION_GRANULE;
         stats.largest_free = ka_max(stats.largest_free, (size_t)range_largest_free(r) * KA_REGION_GRANULE);
+        stats_add_hot(region, r, &stats);
     }
     if (stats.free != 0)
-        stats.fragmentation =
-            (unsigned)(1000 - stats.largest_free / KA_REGION_GRANULE * 1000 / (stats.free / KA_REGION_GRANULE));
+        stats.fragmentation = 1000 - (unsigned)((uint64_t)stats.largest_free * 1000 / stats.free);
     *out = stats;
 }
 
@@ -82,7 +113,7 @@ static const char *range_check_blocks(const range *r, census *c)
         if (!block_size_sound(r, g))
             return "a free block's header, footer and bits do not agree";
         n = block_at(r, g)->size;
-        if (n > 2 && next_boundary(r, g + 1, g + n - 1) != g + n - 1)
+        if ((n > 2 && next_boundary(r, g + 1, g + n - 1) != g + n - 1) || is_live_start(r, g + n - 1))
             return "a bit is set inside a free block";
         if (after_free)
             return "two free blocks are neighbours";
@@ -122,10 +153,32 @@ static const char *range_check_lists(const range *r, size_t *listed)
     return NULL;
 }
 
+/* Takes the hot block out of the census, where it was counted as live. */
+static const char *check_hot(const ka_region *region, census *c)
+{
+    if (region->hot == NULL)
+        return region->hot_granules == 0 ? NULL : "there is no hot block, but it has a size";
+    for (uint32_t i = 0; i < region->range_count; i++) {
+        const range *r = &region->ranges[i];
+        uintptr_t offset = (uintptr_t)region->hot - r->base;
+        uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
+        if (offset / KA_REGION_GRANULE - 1 >= r->granules)
+            continue;
+        if (offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || live_end(r, g) - g != region->hot_granules)
+            return "the hot block is not as its bits say";
+        c->live -= region->hot_granules;
+        c->live_blocks--;
+        return NULL;
+    }
+    return "the hot block lies in no range";
+}
+
 const char *ka_region_check(const ka_region *region)
 {
     census c = { 0, 0, 0 };
     size_t total = 0;
+    if (region->range_count > KA_CFG_REGION_RANGES)
+        return "there are more ranges than slots";
     for (uint32_t i = 0; i < region->range_count; i++) {
         const range *r = &region->ranges[i];
         size_t before = c.free_blocks, listed = 0;
@@ -142,6 +195,9 @@ const char *ka_region_check(const ka_region *region)
             return "the tournament does not know a range's highest bin";
         total += (size_t)r->granules * KA_REGION_GRANULE;
     }
+    const char *broken_hot = check_hot(region, &c);
+    if (broken_hot != NULL)
+        return broken_hot;
     if (total != region->total)
         return "the total is not the sum of the ranges";
     if (c.live * KA_REGION_GRANULE != region->live || c.live_blocks != region->live_blocks)

@@ -44,7 +44,7 @@ static inline uint32_t bin_sure(uint32_t n)
 static inline uint32_t granules_of(size_t size)
 {
     size_t n = size / KA_REGION_GRANULE + (size % KA_REGION_GRANULE != 0);
-    return n < UINT32_MAX / 2 ? (uint32_t)n : UINT32_MAX;
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 /* ---- one range: addresses, bits, lists ---- */
@@ -109,10 +109,34 @@ static inline uint32_t next_boundary(const range *r, uint32_t g, uint32_t limit)
     return limit;
 }
 
+/* The last boundary at or before g. Granule 1 is always one. */
+static inline uint32_t last_boundary(const range *r, uint32_t g)
+{
+    for (uint32_t at = g;; at = (at & ~UINT32_C(63)) - 1) {
+        uint64_t word = (*live_word(r, at) | *free_word(r, at)) << (63 - at % 64);
+        if (word != 0)
+            return at - (63 - ka_highest_bit(word));
+    }
+}
+
 /* The granule where the live block at g ends. */
 static inline uint32_t live_end(const range *r, uint32_t g)
 {
     return next_boundary(r, g + 1, r->granules + 1);
+}
+
+/* Whether the live block at g has n granules (n > 0): no boundary inside it, one right behind. */
+static inline bool live_size_is(const range *r, uint32_t g, size_t n)
+{
+    uint32_t bit = g % 64;
+    if (KA_LIKELY(n < 64 - bit)) { /* all in one word; the bit behind the range's last granule is set */
+        uint64_t behind = (*live_word(r, g) | *free_word(r, g)) >> bit >> 1;
+        return behind << (64 - n) == UINT64_C(1) << 63;
+    }
+    if (n > r->granules - g + 1)
+        return false;
+    uint32_t end = g + (uint32_t)n;
+    return is_boundary(r, end) && next_boundary(r, g + 1, end) == end;
 }
 
 /* Whether the granule starts a free block whose size its bits and its footer confirm. */
@@ -141,6 +165,21 @@ static inline bool block_links_sound(const range *r, uint32_t g, uint32_t bin)
 static inline bool block_sound(const range *r, uint32_t g)
 {
     return block_size_sound(r, g) && block_links_sound(r, g, bin_of(block_at(r, g)->size));
+}
+
+/* The sizes of the sound free blocks right before and behind a live block; 0 where there is none. */
+static inline uint32_t free_behind(const range *r, uint32_t end)
+{
+    return is_free_end(r, end) && block_sound(r, end) ? block_at(r, end)->size : 0;
+}
+
+static inline uint32_t free_before(const range *r, uint32_t g)
+{
+    if (!is_free_end(r, g - 1))
+        return 0;
+    uint32_t size = block_footer(r, g)->size;
+    bool inside = size - 1 < g - 1 && is_free_end(r, g - size);
+    return inside && block_at(r, g - size)->size == size && block_sound(r, g - size) ? size : 0;
 }
 
 /* The first bin at or above `bin` that is not empty, or NO_BIN. */
@@ -190,7 +229,7 @@ static inline void list_push(range *r, uint32_t g, uint32_t bin)
     block_at(r, g)->next = next;
     block_at(r, g)->prev = 0;
     r->heads[bin] = g;
-    if (next != 0 && link_leads_to_free(r, next))
+    if (next != 0)
         block_at(r, next)->prev = g;
     else
         bin_mark_filled(r, bin);
@@ -244,15 +283,18 @@ static inline void block_remove(ka_region *region, range *r, uint32_t g, uint32_
     region->free_blocks--;
 }
 
-/* Takes n granules from the front of a sound free block of `size`. */
-static inline void block_take_front(ka_region *region, range *r, uint32_t g, uint32_t size, uint32_t n)
+/* Takes n granules from the front of a sound free block of `size`, which is in the bin. */
+static inline void block_take_front(ka_region *region, range *r, uint32_t g, uint32_t size, uint32_t n,
+                                    uint32_t old_bin)
 {
     uint32_t rest = size - n;
     if (rest == 0) {
-        block_remove(region, r, g, size);
+        list_remove(r, g, old_bin);
+        block_unmark(r, g, size);
+        region->free_blocks--;
         return;
     }
-    uint32_t old_bin = bin_of(size), new_bin = bin_of(rest);
+    uint32_t new_bin = bin_of(rest);
     *free_word(r, g) &= ~granule_bit(g);
     *free_word(r, g + n) |= granule_bit(g + n);
     if (old_bin == new_bin) {
