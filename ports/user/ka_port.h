@@ -69,12 +69,13 @@ static inline unsigned ka_port_slot(void)
 unsigned ka_port_slot_enter(void);
 unsigned ka_port_cpu_count(void);
 
-/* Only signal handlers come between the accesses of a thread to its own data. */
+/* Only signal handlers come between the accesses of a thread to its own data: plain ones, kept in order, do. */
 static inline bool ka_port_busy_take(uint32_t *busy)
 {
-    if (ka_load_relaxed_32(busy) != 0)
+    ka_signal_fence();
+    if (*busy != 0)
         return false;
-    ka_store_relaxed_32(busy, 1);
+    *busy = 1;
     ka_signal_fence();
     return true;
 }
@@ -82,7 +83,8 @@ static inline bool ka_port_busy_take(uint32_t *busy)
 static inline void ka_port_busy_give(uint32_t *busy)
 {
     ka_signal_fence();
-    ka_store_relaxed_32(busy, 0);
+    *busy = 0;
+    ka_signal_fence();
 }
 
 static inline uintptr_t ka_port_self(void)

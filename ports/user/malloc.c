@@ -4,6 +4,13 @@
  * largest power of two of address space that the system gives, 1 TiB at most: that is a bound on addresses, memory is taken
  * as it is touched. A pointer that is not the heap's is reported and left alone.
  *
+ * Three shortcuts make the hot path, all of them filled in on the slow one:
+ * - a thread's magazines lie in its thread-local storage, one load away;
+ * - the heap's map of classes covers every address that a program can have (a byte for each page, 32 GiB of address space of
+ *   which only what stands for the heap is ever touched), so that a free needs no check of bounds: what is not the heap's has
+ *   number 0, the magazine that is always full;
+ * - a thread-local table gives the magazine's number of each size up to 4 KiB.
+ *
  * C++'s operators go the same way. Where memory runs out `new` calls the next definition, the C++ library's own: that
  * one asks malloc again, runs the new-handler and throws, as the language wants.
  */
@@ -11,6 +18,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <ka/user.h>
@@ -18,19 +26,34 @@
 #include "base/math.h"
 #include "base/mem.h"
 #include "heap/fast.h"
+#include "ports/user/user.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* Until the heap is made nobody has magazines, so that the first call takes the slow way. */
+#define TABLE_LARGEST 4096u             /* bytes */
+#define MAP_PAGES     ((size_t)1 << 35) /* of 4 KiB: all of 2^47 bytes */
+
 static ka_heap heap = { .magazines = ka_no_slots };
-static uint32_t state; /* 0, 1: somebody makes the heap, 2: it is there, 3: there is no memory */
+static uint32_t state;     /* 0, 1: somebody makes the heap, 2: it is there, 3: there is no memory */
+static const uint8_t *map; /* by address / 4096; who has magazines has it */
+
+static __thread struct {
+    ka_magazines magazines;
+    uint8_t number_of[TABLE_LARGEST + 1]; /* by size */
+} mine __attribute__((tls_model("initial-exec"))) = { .magazines = { .busy = 1 } };
 
 static bool heap_make(void)
 {
-    for (size_t size = (size_t)1 << 40; size >= (size_t)1 << 28; size /= 2) {
-        if (ka_user_heap_init(&heap, "malloc", size))
+    uint8_t *all = mmap(NULL, MAP_PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED)
+        return false;
+    (void)madvise(all, MAP_PAGES, MADV_NOHUGEPAGE);
+    for (size_t size = (size_t)1 << 40; size >= (size_t)1 << 28; size /= 2)
+        if (ka_user_malloc_init(&heap, size, all)) {
+            map = all;
             return true;
-    }
+        }
+    (void)munmap(all, MAP_PAGES);
     return false;
 }
 
@@ -53,48 +76,63 @@ static KA_NOINLINE void *fail(void)
     return NULL;
 }
 
+/* Gives this thread magazines and its table, if it has none. */
+static void thread_begin(void)
+{
+    unsigned slot = ka_port_slot_enter();
+    if (slot == 0 || ka_heap_magazines_of(&heap, slot) != &ka_no_magazines)
+        return;
+    for (unsigned size = 0; size <= TABLE_LARGEST; size++)
+        mine.number_of[size] = (uint8_t)ka_magazine_of_class(ka_class_of(size));
+    ka_heap_attach(&heap, slot, &mine.magazines);
+}
+
 static KA_NOINLINE void *allocate_slow(size_t size, size_t align, ka_flags flags)
 {
     if (!heap_ready())
         return fail();
-    void *block = ka_heap_alloc(&heap, size, align, flags);
+    thread_begin();
+    void *block = ka_heap_alloc(&heap, size + (size == 0), align, flags);
     return block != NULL ? block : fail();
 }
 
 /* A block of at least one byte, 16-byte aligned. */
 static inline void *allocate(size_t size)
 {
-    if (KA_UNLIKELY(size > KA_CLASS_LARGEST))
+    if (KA_UNLIKELY(size > TABLE_LARGEST) || KA_UNLIKELY(!ka_port_busy_take(&mine.magazines.busy)))
         return allocate_slow(size, 16, 0);
-    ka_magazines *m = ka_heap_magazines(&heap);
-    if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-        void *block = ka_magazine_pop(m, ka_class_of(size));
-        ka_port_busy_give(&m->busy);
-        if (KA_LIKELY(block != NULL))
-            return block;
-    }
-    return allocate_slow(size + (size == 0), 16, 0);
+    void *block = ka_magazine_pop(&mine.magazines, mine.number_of[size]);
+    ka_port_busy_give(&mine.magazines.busy);
+    return KA_LIKELY(block != NULL) ? block : allocate_slow(size, 16, 0);
 }
 
 static KA_NOINLINE void release_slow(void *block)
 {
     int kept = errno;
-    if (heap.table != NULL)
+    if (block != NULL && heap.table != NULL)
         ka_heap_free_unsized(&heap, block);
     errno = kept;
 }
 
+/* Into the magazine with this number; the slow way if it is full. */
+static inline void release_to(unsigned number, void *block)
+{
+    if (KA_LIKELY(ka_port_busy_take(&mine.magazines.busy))) {
+        bool placed = ka_magazine_push(&mine.magazines, number, block);
+        ka_port_busy_give(&mine.magazines.busy);
+        if (KA_LIKELY(placed))
+            return;
+    }
+    release_slow(block);
+}
+
 static inline void release(void *block)
 {
-    uint32_t descriptor = ka_heap_descriptor(&heap, block);
-    if (KA_LIKELY(ka_page_is_slab(descriptor))) {
-        ka_magazines *m = ka_heap_magazines(&heap);
-        if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-            bool placed = ka_magazine_push(m, ka_page_slab_class(descriptor), block);
-            ka_port_busy_give(&m->busy);
-            if (KA_LIKELY(placed))
-                return;
-        }
+    if (KA_LIKELY(ka_port_busy_take(&mine.magazines.busy))) {
+        bool placed = ka_magazine_push(&mine.magazines, map[(uintptr_t)block >> 12], block);
+        ka_port_busy_give(&mine.magazines.busy);
+        if (KA_LIKELY(placed))
+            return;
     }
     release_slow(block);
 }
@@ -116,7 +154,7 @@ EXPORT void *calloc(size_t count, size_t size)
     if (size != 0 && count > (size_t)PTRDIFF_MAX / size)
         return fail();
     size_t bytes = count * size;
-    if (bytes > KA_CLASS_LARGEST)
+    if (bytes > TABLE_LARGEST)
         return allocate_slow(bytes, 16, KA_ZERO);
     void *block = allocate(bytes);
     if (KA_LIKELY(block != NULL))
@@ -136,7 +174,9 @@ EXPORT void *realloc(void *block, size_t size)
     size += size == 0;
     if (size <= old && size >= old / 2 && size > 16)
         return block;
-    void *result = ka_heap_resize(&heap, block, old, 16, size, 16, 0);
+    /* A run that is as small as a block of a slab was asked for with more alignment than a page. */
+    size_t align = old <= KA_CLASS_LARGEST && ka_heap_number_of(&heap, block) == 0 ? 2 * ka_heap_page(&heap) : 16;
+    void *result = ka_heap_resize(&heap, block, old, align, size, 16, 0);
     return result != NULL ? result : fail();
 }
 
@@ -197,7 +237,7 @@ EXPORT void *pvalloc(size_t size)
 
 /* ---- C++ (Itanium names; size_t is m) ---- */
 
-#define NEW(name) EXPORT void *name
+#define NEW(name)    EXPORT void *name
 #define DELETE(name) EXPORT void name
 
 typedef void *new_function(size_t size);
@@ -227,16 +267,10 @@ static KA_NOINLINE void *new_aligned_failed(const char *name, size_t size, size_
 
 static inline void release_sized(void *block, size_t size)
 {
-    if (KA_LIKELY(block != NULL && size - 1 < KA_CLASS_LARGEST)) {
-        ka_magazines *m = ka_heap_magazines(&heap);
-        if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-            bool placed = ka_magazine_push(m, ka_class_of(size), block);
-            ka_port_busy_give(&m->busy);
-            if (KA_LIKELY(placed))
-                return;
-        }
-    }
-    release_slow(block);
+    if (KA_LIKELY(size <= TABLE_LARGEST && block != NULL))
+        release_to(mine.number_of[size], block);
+    else
+        release_slow(block);
 }
 
 NEW(_Znwm)(size_t size);
@@ -308,16 +342,46 @@ NEW(_ZnamSt11align_val_tRKSt9nothrow_t)(size_t size, size_t align, const void *t
     return allocate_aligned(align, size);
 }
 
-DELETE(_ZdlPv)(void *block) { release(block); }
-DELETE(_ZdaPv)(void *block) { release(block); }
-DELETE(_ZdlPvm)(void *block, size_t size) { release_sized(block, size); }
-DELETE(_ZdaPvm)(void *block, size_t size) { release_sized(block, size); }
-DELETE(_ZdlPvRKSt9nothrow_t)(void *block, const void *tag) { (void)tag, release(block); }
-DELETE(_ZdaPvRKSt9nothrow_t)(void *block, const void *tag) { (void)tag, release(block); }
-DELETE(_ZdlPvSt11align_val_t)(void *block, size_t align) { (void)align, release(block); }
-DELETE(_ZdaPvSt11align_val_t)(void *block, size_t align) { (void)align, release(block); }
-DELETE(_ZdlPvmSt11align_val_t)(void *block, size_t size, size_t align) { (void)size, (void)align, release(block); }
-DELETE(_ZdaPvmSt11align_val_t)(void *block, size_t size, size_t align) { (void)size, (void)align, release(block); }
+DELETE(_ZdlPv)(void *block)
+{
+    release(block);
+}
+DELETE(_ZdaPv)(void *block)
+{
+    release(block);
+}
+DELETE(_ZdlPvm)(void *block, size_t size)
+{
+    release_sized(block, size);
+}
+DELETE(_ZdaPvm)(void *block, size_t size)
+{
+    release_sized(block, size);
+}
+DELETE(_ZdlPvRKSt9nothrow_t)(void *block, const void *tag)
+{
+    (void)tag, release(block);
+}
+DELETE(_ZdaPvRKSt9nothrow_t)(void *block, const void *tag)
+{
+    (void)tag, release(block);
+}
+DELETE(_ZdlPvSt11align_val_t)(void *block, size_t align)
+{
+    (void)align, release(block);
+}
+DELETE(_ZdaPvSt11align_val_t)(void *block, size_t align)
+{
+    (void)align, release(block);
+}
+DELETE(_ZdlPvmSt11align_val_t)(void *block, size_t size, size_t align)
+{
+    (void)size, (void)align, release(block);
+}
+DELETE(_ZdaPvmSt11align_val_t)(void *block, size_t size, size_t align)
+{
+    (void)size, (void)align, release(block);
+}
 DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t)(void *block, size_t align, const void *tag)
 {
     (void)align, (void)tag, release(block);

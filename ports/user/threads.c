@@ -1,15 +1,14 @@
 /* ports/user/threads.c: what the port's contract calls CPUs are threads here. A thread gets the lowest free slot at its
  * first allocation; when it ends its magazines are drained in every registered heap and the slot is free again.
  *
- * After a fork the child has one thread. The slots of the others are drained there and freed, but for magazines that
- * were busy at the moment of the fork: their slot stays taken, and a few blocks stay in them.
+ * After a fork the child has one thread. The slots of the others are drained there and freed; what was in magazines that
+ * were busy at the moment of the fork is lost to the child.
  */
 #include <pthread.h>
 
-#include <ka/user.h>
-
 #include "base/bits.h"
 #include "ports/contract.h"
+#include "ports/user/user.h"
 
 #define SLOT_WORDS (KA_PORT_MAX_CPUS / 64)
 #define MAX_HEAPS  16
@@ -40,17 +39,15 @@ static void slot_release(unsigned slot)
     ka_fetch_and_64(&taken[(slot - 1) / 64], ~(UINT64_C(1) << ((slot - 1) % 64)));
 }
 
-/* Empties the slot's magazines in every heap; then the slot is free, unless some of them are busy for ever. */
+/* Takes the slot's magazines away in every heap; then the slot is free. */
 static void slot_leave(unsigned slot)
 {
-    bool idle = true;
     for (unsigned i = 0; i < MAX_HEAPS; i++) {
         ka_heap *heap = (ka_heap *)ka_load_acquire_ptr(&heaps[i]);
-        if (heap != NULL && !ka_heap_flush_slot(heap, slot))
-            idle = false;
+        if (heap != NULL)
+            ka_heap_retire_slot(heap, slot);
     }
-    if (idle)
-        slot_release(slot);
+    slot_release(slot);
 }
 
 static void thread_end(void *value)
@@ -90,16 +87,9 @@ unsigned ka_port_slot_enter(void)
     return ka_port_thread_;
 }
 
-bool ka_user_heap_init(ka_heap *heap, const char *name, size_t size)
+static bool heap_register(ka_heap *heap, const ka_heap_options *options)
 {
-    /* One segment where the address space allows it: a block can be as large as a segment. */
-    unsigned shift = 25;
-    while (shift < 34 && ((size_t)1 << shift) < size)
-        shift++;
-    ka_heap_options options = {
-        .name = name, .source = &ka_user_pages, .size = size, .segment_shift = shift, .keep = (size_t)64 << 20
-    };
-    if (!ka_heap_init(heap, &options))
+    if (!ka_heap_init(heap, options))
         return false;
     for (unsigned i = 0; i < MAX_HEAPS; i++) {
         uintptr_t none = 0;
@@ -108,6 +98,37 @@ bool ka_user_heap_init(ka_heap *heap, const char *name, size_t size)
     }
     (void)ka_heap_fini(heap);
     return false;
+}
+
+/* One segment where that is possible: a block can be as large as a segment. */
+static unsigned segment_shift_for(size_t size)
+{
+    unsigned shift = 25;
+    while (shift < 34 && ((size_t)1 << shift) < size)
+        shift++;
+    return shift;
+}
+
+bool ka_user_heap_init(ka_heap *heap, const char *name, size_t size)
+{
+    ka_heap_options options = { .name = name,
+                                .source = &ka_user_pages,
+                                .size = size,
+                                .segment_shift = segment_shift_for(size),
+                                .keep = (size_t)64 << 20 };
+    return heap_register(heap, &options);
+}
+
+bool ka_user_malloc_init(ka_heap *heap, size_t size, uint8_t *map)
+{
+    ka_heap_options options = { .name = "malloc",
+                                .source = &ka_user_pages,
+                                .size = size,
+                                .page_shift = 12,
+                                .segment_shift = segment_shift_for(size),
+                                .keep = (size_t)64 << 20,
+                                .map_all = map };
+    return heap_register(heap, &options);
 }
 
 size_t ka_user_heap_fini(ka_heap *heap)

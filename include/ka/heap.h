@@ -1,0 +1,151 @@
+/* ka/heap.h: the general heap: many sizes, many CPUs, any context.
+ *
+ * Good at: speed, scaling, allocation and free in interrupts, NMIs, signal handlers; giving memory back.
+ * Bad at: a few KiB of memory (its own record takes about 1.2 % of the range and some pages; see ka/region.h).
+ *
+ * Thread-safe without locks. Which contexts:
+ *   alloc    any, if the flags say so: KA_ANY_CONTEXT is served from committed memory
+ *   free     any; it never calls the page source
+ *   others   as each says
+ * A block of up to 32 KiB, aligned to a page at most, comes from a magazine of the CPU (in user space, of the thread);
+ * larger ones are page runs. No metadata is kept in blocks or next to them.
+ */
+#ifndef KA_HEAP_H
+#define KA_HEAP_H
+
+#include <ka/alloc.h>
+#include <ka/page_source.h>
+
+KA_BEGIN_DECLS
+
+typedef struct ka_heap ka_heap;
+
+/* The smallest range that makes a heap. Bytes. */
+#define KA_HEAP_MIN_SIZE ((size_t)256 * 1024)
+
+/* What a heap is made of. */
+typedef struct ka_heap_options {
+    const char *name; /* for reports; NULL: "heap" */
+
+    /* Where memory comes from. Either `base` and `size` name a range that the caller gives, aligned to a page, with
+     * memory behind all of it (source NULL) or reserved address space that `source` commits; or base is NULL and `source`
+     * reserves `size` bytes. The heap never uses anything else. At least KA_HEAP_MIN_SIZE. */
+    const ka_page_source *source;
+    void *base;
+    size_t size;
+    bool zeroed; /* with source NULL: the range reads as zero */
+
+    unsigned page_shift;    /* 12 to 16; 0: the port's page */
+    unsigned segment_shift; /* the range is managed in pieces of 2^segment_shift bytes, 21 to 34; 0: 25 */
+    size_t keep;            /* free bytes that stay committed when the heap trims itself */
+    uint8_t *map_all;       /* NULL, or zeroed memory for the heap's map of classes: a byte for each page by its address,
+                               as if the range began at 0 (a port's malloc finds a block's class with it) */
+} ka_heap_options;
+
+/* Called when an allocation left less than `low_water` free committed bytes. In the context of that allocation. */
+typedef void ka_low_water(void *context, ka_heap *heap, size_t free_committed);
+
+/* ---- life ---- */
+
+/* Makes a heap.
+ * returns  false and nothing changed (the page source's reservation given back) if an option is out of bounds or the
+ *          source gives no memory for the record
+ * context  where the source may be called */
+KA_MUST_USE bool ka_heap_init(ka_heap *heap, const ka_heap_options *options);
+
+/* Ends a heap: reports each live block as a leak through the misuse hook and gives the reservation back to the source.
+ * Nothing else may use the heap any more. returns  the count of leaked blocks */
+size_t ka_heap_fini(ka_heap *heap);
+
+/* ---- blocks ---- */
+
+/* Takes a block. As ka_alloc over &heap->allocator, without the indirect call.
+ * cost  from the magazine: constant. A refill: an atomic exchange for up to 64 blocks. Large: linear in the segments'
+ *       pages / 64 at worst */
+KA_MUST_USE void *ka_heap_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags);
+
+/* Gives a block back. As ka_free. */
+void ka_heap_free(ka_heap *heap, void *block, size_t size, size_t align);
+
+/* Gives back a block whose size the caller does not know. NULL and blocks of size 0 do nothing. */
+void ka_heap_free_unsized(ka_heap *heap, void *block);
+
+/* Changes a block's layout. As ka_resize. In place within a class, and for page runs where the pages behind are free. */
+KA_MUST_USE void *ka_heap_resize(ka_heap *heap, void *block, size_t old_size, size_t old_align, size_t new_size,
+                                 size_t new_align, ka_flags flags);
+
+/* Bytes of the block, found by its address; 0 if it is not a block of this heap. */
+size_t ka_heap_usable(const ka_heap *heap, const void *block);
+
+/* Takes up to `count` blocks of one layout. Returns how many; blocks[0..] hold them. */
+KA_MUST_USE size_t ka_heap_alloc_many(ka_heap *heap, size_t size, size_t align, ka_flags flags, size_t count,
+                                      void **blocks);
+
+/* Gives back `count` blocks of one layout. */
+void ka_heap_free_many(ka_heap *heap, size_t size, size_t align, size_t count, void **blocks);
+
+/* ---- memory ---- */
+
+/* Keeps `bytes` of free memory committed for contexts that cannot commit. Where the source may be called.
+ * returns  how many free bytes are committed now */
+size_t ka_heap_commit(ka_heap *heap, size_t bytes);
+
+/* Sets the function that is told when less than `bytes` of free memory is committed; NULL: none. */
+void ka_heap_set_low_water(ka_heap *heap, size_t bytes, ka_low_water *low_water, void *context);
+
+/* Puts the blocks in the magazines of the calling CPU (thread) back into their slabs. Any context that is not inside an
+ * allocation itself. */
+void ka_heap_flush(ka_heap *heap);
+
+/* The same for the slot (ka_port_slot) of a CPU that is offline, or of a thread that has ended.
+ * returns  false if they are in use, for ever perhaps: nothing was done */
+bool ka_heap_flush_slot(ka_heap *heap, unsigned slot);
+
+/* Takes the slot's magazines away and their blocks back, from a CPU or thread that will not come back. What was in use at
+ * that moment (a thread that was killed inside, the others at a fork) is lost: at most the magazines' blocks. */
+void ka_heap_retire_slot(ka_heap *heap, unsigned slot);
+
+/* Ends slabs that are empty and gives free memory back to the source until `keep` free bytes are committed.
+ * Where sleeping is allowed. returns  the bytes given back */
+size_t ka_heap_trim(ka_heap *heap, size_t keep);
+
+/* ---- to look at ---- */
+
+/* Visits every block: live ones (those in magazines count as free), page runs, free pages as one block a run.
+ * Nothing else may use the heap meanwhile. */
+bool ka_heap_walk(ka_heap *heap, ka_visit *visit, void *context);
+
+/* Totals. `live` counts whole blocks. On a heap in use a snapshot. cost  linear in the slabs */
+void ka_heap_stats(const ka_heap *heap, ka_stats *out);
+
+/* Proves the whole structure; nothing else may use the heap meanwhile. NULL, or the first broken fact in words. */
+const char *ka_heap_check(const ka_heap *heap);
+
+/* Private. */
+struct ka_heap {
+    ka_allocator allocator;
+    const char *name;
+    ka_page_source source;
+    bool has_source, reserved_here, zeroed;
+    unsigned page_shift, segment_shift;
+    uintptr_t base;
+    size_t size, keep;
+    uint8_t *map_all;
+    const uint8_t *map0; /* segment 0, most heaps' only one: its map of classes, the address of its page 0, its bytes */
+    uintptr_t base0;
+    size_t size0;
+    uint32_t segment_limit;
+    struct ka_heap_table *table; /* classes and segments; in the first pages of the range */
+    ka_low_water *low_water;
+    void *low_water_context;
+    size_t low_water_bytes;
+    uintptr_t outside, peak; /* bytes in runs, and in blocks outside of slabs */
+    uintptr_t pages_used;    /* pages in runs and slabs */
+    uintptr_t pages_touched; /* the largest pages_used since the last trim: about what is committed */
+    uintptr_t *magazines;    /* for each CPU slot a ka_magazines; those of slot 0 are always busy. The last member, and
+                             valid at all times: see ka_heap_init */
+};
+
+KA_END_DECLS
+
+#endif

@@ -1,0 +1,199 @@
+/* heap/heap_watch.c: what only looks at a heap: walk, statistics, check. */
+#include "heap/core.h"
+#include "heap/fast.h"
+
+/* The magazines of a slot, or NULL. */
+static ka_magazines *magazines_of(const ka_heap *heap, unsigned slot)
+{
+    ka_magazines *m = ka_heap_magazines_of(heap, slot);
+    return m == &ka_no_magazines ? NULL : m;
+}
+
+/* The heap's own runs: magazines of a CPU. */
+static bool is_own_run(const ka_heap *heap, const void *run)
+{
+    for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++) {
+        const ka_magazines *m = magazines_of(heap, slot);
+        if (m != NULL && m->run == run)
+            return true;
+    }
+    return false;
+}
+
+static bool walk_slab(const ka_heap *heap, const ka_segment *segment, uint32_t page, ka_visit *visit, void *context)
+{
+    unsigned class = ka_page_slab_class(segment->slabs.pages[page]);
+    const ka_class *c = &heap->table->classes.of[class];
+    char *first = ka_segment_page_at(heap, segment, page);
+    for (uint32_t i = 0; i < c->blocks; i++) {
+        ka_slab_place place = { page, i, class };
+        if (!visit(context, first + (size_t)i * c->size, c->size, !ka_slab_is_free(&segment->slabs, &place)))
+            return false;
+    }
+    size_t rest = ((size_t)c->pages << heap->page_shift) - (size_t)c->blocks * c->size;
+    return rest == 0 || visit(context, first + (size_t)c->blocks * c->size, rest, false);
+}
+
+static bool walk_segment(const ka_heap *heap, const ka_segment *segment, ka_visit *visit, void *context)
+{
+    for (uint32_t page = 0, pages; page < segment->page_count; page += pages) {
+        uint32_t descriptor = segment->slabs.pages[page];
+        void *start = ka_segment_page_at(heap, segment, page);
+        pages = 1;
+        if (ka_page_is_slab(descriptor)) {
+            pages = heap->table->classes.of[ka_page_slab_class(descriptor)].pages;
+            if (!walk_slab(heap, segment, page, visit, context))
+                return false;
+        } else if (ka_page_is_run(descriptor)) {
+            pages = ka_page_run_pages(descriptor);
+            if (!is_own_run(heap, start) && !visit(context, start, (size_t)pages << heap->page_shift, true))
+                return false;
+        } else {
+            while (page + pages < segment->page_count && segment->slabs.pages[page + pages] == KA_PAGE_IDLE)
+                pages++;
+            if (!visit(context, start, (size_t)pages << heap->page_shift, false))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool ka_heap_walk(ka_heap *heap, ka_visit *visit, void *context)
+{
+    for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++)
+        (void)ka_heap_flush_slot(heap, slot);
+    for (uint32_t i = 0; i < heap->segment_limit; i++) {
+        const ka_segment *segment = ka_heap_segment_at(heap, i);
+        if (segment == NULL)
+            break;
+        if (!walk_segment(heap, segment, visit, context))
+            return false;
+    }
+    return true;
+}
+
+size_t ka_heap_free_committed(const ka_heap *heap)
+{
+    size_t pages = 0;
+    for (uint32_t i = 0; i < heap->segment_limit; i++) {
+        const ka_segment *segment = ka_heap_segment_at(heap, i);
+        if (segment == NULL)
+            break;
+        ka_runs_stats census;
+        ka_runs_census(&segment->runs, &census);
+        pages += census.free_committed;
+    }
+    return pages << heap->page_shift;
+}
+
+/* Bytes and blocks that lie in magazines. */
+static size_t cached_bytes(const ka_heap *heap, size_t *blocks)
+{
+    size_t bytes = 0;
+    for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++) {
+        const ka_magazines *m = magazines_of(heap, slot);
+        if (m == NULL)
+            continue;
+        for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
+            uint32_t length = ka_magazine_length(m, ka_magazine_of_class(class));
+            *blocks += length;
+            bytes += (size_t)length * heap->table->classes.of[class].size;
+        }
+    }
+    return bytes;
+}
+
+static void segment_stats(const ka_heap *heap, const ka_segment *segment, ka_stats *s)
+{
+    ka_runs_stats census;
+    ka_runs_census(&segment->runs, &census);
+    s->total += (size_t)segment->page_count << heap->page_shift;
+    size_t unopened = segment->page_count - segment->runs.open;
+    s->largest_free = ka_max(s->largest_free, ka_max(census.longest, unopened) << heap->page_shift);
+    for (uint32_t page = 0; page < segment->runs.open; page++) {
+        uint32_t descriptor = ka_load_relaxed_32(&segment->slabs.pages[page]);
+        if (ka_page_is_run(descriptor))
+            s->live_blocks += !is_own_run(heap, ka_segment_page_at(heap, segment, page));
+        if (!ka_page_is_slab_first(descriptor))
+            continue;
+        uint32_t free = ka_slab_count_free(&segment->slabs, page);
+        s->free_blocks += free;
+        s->live_blocks += heap->table->classes.of[ka_page_slab_class(descriptor)].blocks - free;
+    }
+}
+
+void ka_heap_stats(const ka_heap *heap, ka_stats *out)
+{
+    ka_stats s = { 0 };
+    for (uint32_t i = 0; i < heap->segment_limit; i++) {
+        const ka_segment *segment = ka_heap_segment_at(heap, i);
+        if (segment == NULL)
+            break;
+        segment_stats(heap, segment, &s);
+    }
+    size_t cached = 0;
+    s.live = ka_load_relaxed_ptr(&heap->outside) - cached_bytes(heap, &cached);
+    s.live_blocks -= cached;
+    s.free_blocks += cached;
+    s.peak = ka_load_relaxed_ptr(&heap->peak);
+    s.free = s.total - s.live;
+    s.overhead = heap->size - s.total;
+    if (s.free >> heap->page_shift != 0)
+        s.fragmentation = (unsigned)(1000 - (s.largest_free >> heap->page_shift) * 1000 / (s.free >> heap->page_shift));
+    *out = s;
+}
+
+/* ---- check ---- */
+
+static const char *check_magazine(const ka_heap *heap, const ka_magazines *m, unsigned number)
+{
+    if (m->bottom[number][-1] != NULL)
+        return "no NULL stands below a magazine's bottom";
+    if (m->top[number] < m->bottom[number] || m->top[number] > m->end[number] || m->end[number] > m->limit[number])
+        return "a magazine's top or end lies outside of it";
+    for (void **slot = m->bottom[number]; slot < m->top[number]; slot++) {
+        const ka_segment *segment = ka_heap_segment_of(heap, *slot);
+        ka_slab_place place;
+        if (segment == NULL || ka_slab_find(&segment->slabs, (uintptr_t)*slot, &place) != KA_SLAB_FINE)
+            return "a magazine holds something that is no block of this heap";
+        if (ka_magazine_of_class(place.class) != number)
+            return "a magazine holds a block of another class";
+        if (ka_slab_is_free(&segment->slabs, &place))
+            return "a block in a magazine is also free in its slab";
+        for (void **other = m->bottom[number]; other < slot; other++)
+            if (*other == *slot)
+                return "a block is twice in a magazine";
+    }
+    return NULL;
+}
+
+const char *ka_heap_check(const ka_heap *heap)
+{
+    const char *broken = ka_classes_check(&heap->table->classes);
+    size_t outside = 0;
+    for (uint32_t i = 0; i < heap->segment_limit && broken == NULL; i++) {
+        const ka_segment *segment = ka_heap_segment_at(heap, i);
+        if (segment == NULL)
+            break;
+        broken = ka_slabs_check(&segment->slabs);
+        if (broken == NULL)
+            broken = ka_runs_check(&segment->runs);
+        for (uint32_t page = 0; page < segment->runs.open && broken == NULL; page++) {
+            uint32_t descriptor = segment->slabs.pages[page];
+            if (ka_page_is_run(descriptor) && !is_own_run(heap, ka_segment_page_at(heap, segment, page)))
+                outside += (size_t)ka_page_run_pages(descriptor) << heap->page_shift;
+            if (ka_page_is_slab_first(descriptor)) {
+                const ka_class *c = &heap->table->classes.of[ka_page_slab_class(descriptor)];
+                outside += (size_t)(c->blocks - ka_slab_count_free(&segment->slabs, page)) * c->size;
+            }
+        }
+    }
+    for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++) {
+        const ka_magazines *m = magazines_of(heap, slot);
+        for (unsigned number = 0; m != NULL && number < KA_MAGAZINE_COUNT && broken == NULL; number++)
+            broken = check_magazine(heap, m, number);
+    }
+    if (broken == NULL && outside != heap->outside)
+        broken = "the count of bytes outside of slabs is wrong";
+    return broken;
+}

@@ -1,0 +1,77 @@
+/* heap/magazine.h: per-CPU arrays of free blocks, one for each class. Private to the heap and to
+ * the ports that call its hot path by other names.
+ *
+ *     slots:  | NULL | oldest | . . . | newest | stale . . . |
+ *                      bottom                    top            end       limit
+ *
+ * Below the bottom stands a NULL, so that one load answers both "is there a block" and "which". A push stops at `end`,
+ * which moves up to `limit` while the class is in use: an idle class keeps little.
+ *
+ * Who uses the magazines of a CPU marks them busy first, and only then reads `top`: a count that was loaded before the
+ * mark would let a handler in between take the same slot. A handler that finds the mark set leaves them alone and works
+ * on the bitmaps.
+ */
+#ifndef KA_HEAP_MAGAZINE_H
+#define KA_HEAP_MAGAZINE_H
+
+#include <ka_port.h>
+
+#include "engine/classes.h"
+
+/* Arrays by number: 1 + the class; number 0 stands for what is no class, and is always empty and always full. */
+#define KA_MAGAZINE_COUNT (KA_CLASS_COUNT + 1)
+
+typedef struct ka_magazines {
+    void **top[KA_MAGAZINE_COUNT];
+    void **end[KA_MAGAZINE_COUNT];
+    uint32_t busy;
+    uint32_t run_pages; /* the run that the slots, and perhaps this record, lie in */
+    void *run;
+    void **bottom[KA_MAGAZINE_COUNT];
+    void **limit[KA_MAGAZINE_COUNT];
+} ka_magazines;
+
+/* Always busy: what stands for the magazines of who has none. */
+extern ka_magazines ka_no_magazines;
+extern uintptr_t ka_no_slots[1]; /* for a heap that is not made: slot 0 */
+
+static inline unsigned ka_magazine_of_class(unsigned class)
+{
+    return class + 1;
+}
+
+static inline uint32_t ka_magazine_length(const ka_magazines *m, unsigned number)
+{
+    return (uint32_t)(m->top[number] - m->bottom[number]);
+}
+
+/* The newest block, or NULL. The magazines are busy by the caller. */
+static inline void *ka_magazine_pop(ka_magazines *m, unsigned number)
+{
+    void **top = m->top[number];
+    void *block = top[-1];
+    if (KA_LIKELY(block != NULL))
+        m->top[number] = top - 1;
+    return block;
+}
+
+/* false: full, or the block is the newest one in the magazine already. The magazines are busy by the caller. */
+static inline bool ka_magazine_push(ka_magazines *m, unsigned number, void *block)
+{
+    void **top = m->top[number];
+    if (KA_UNLIKELY(top == m->end[number] || top[-1] == block))
+        return false;
+    *top = block;
+    m->top[number] = top + 1;
+    return true;
+}
+
+/* Lets the magazine keep more, up to its limit. */
+static inline void ka_magazine_widen(ka_magazines *m, unsigned number)
+{
+    size_t width = (size_t)(m->end[number] - m->bottom[number]);
+    size_t limit = (size_t)(m->limit[number] - m->bottom[number]);
+    m->end[number] = m->bottom[number] + (width * 2 < limit ? width * 2 : limit);
+}
+
+#endif

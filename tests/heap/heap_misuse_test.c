@@ -1,0 +1,292 @@
+/* heap_misuse_test.c: callers' errors: each is reported once, with its kind,
+ * and the heap goes on as if it had not been. On a heap without magazines at
+ * once; with them, what the magazine cannot see is found when it is flushed.
+ */
+#include "heap_fixture.h"
+
+#include "heap_inside.h"
+
+#define MIB ((size_t)1 << 20)
+
+static ka_heap heap;
+static char *range;
+static size_t range_size;
+
+static bool open_heap(bool magazines)
+{
+    range_size = magazines ? (size_t)ka_port_cpu_count() * 4 * MIB + 16 * MIB : MIB;
+    range = fixture_map(range_size, 4096, PROT_READ | PROT_WRITE);
+    reports_clear();
+    return range != NULL && ka_heap_init(&heap, &(ka_heap_options){ .base = range, .size = range_size });
+}
+
+/* Nothing was changed by the error: the heap is sound, and `live` blocks are
+ * live. */
+static void sound(size_t live)
+{
+    KIT_CHECK_SOUND(ka_heap_check(&heap));
+    KIT_EXPECT(ka_get_stats(&heap.allocator).live_blocks == live);
+}
+
+static void close_heap(void)
+{
+    KIT_EXPECT(reports.count == 0);
+    sound(0);
+    KIT_EXPECT(ka_heap_fini(&heap) == 0 && reports.count == 0);
+    munmap(range, range_size);
+}
+
+static void *take(size_t size)
+{
+    return ka_heap_alloc(&heap, size, 16, 0);
+}
+
+/* ---- at once ---- */
+
+static void double_free_in_the_slab(void)
+{
+    KIT_CHECK(open_heap(false));
+    void *a = take(100), *b = take(100), *c = take(100); /* b and c keep the slab */
+    ka_heap_free(&heap, a, 100, 16);
+    ka_heap_free(&heap, a, 100, 16);
+    KIT_EXPECT(reports.site != NULL && reports.allocator == &heap.allocator && reports.size == 112);
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+    ka_free(&heap.allocator, a, 100, 16);
+    KIT_EXPECT(reports.site != NULL && reported(KA_MISUSE_DOUBLE_FREE, a));
+    ka_heap_free_unsized(&heap, a);
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+    sound(2);
+    void *again = take(100), *other = take(100);
+    KIT_EXPECT(again != other && again != b && other != b && again != c && other != c);
+    void *four[] = { again, b, other, c };
+    ka_heap_free_many(&heap, 100, 16, 4, four);
+    close_heap();
+}
+
+/* When the first free has ended the slab, and its pages are free. */
+static void double_free_behind_the_slab(void)
+{
+    KIT_CHECK(open_heap(false));
+    void *a = take(5000);
+    ka_heap_free(&heap, a, 5000, 16);
+    KIT_EXPECT(ka_heap_break_up(&heap));
+    ka_heap_free(&heap, a, 5000, 16);
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+    ka_heap_free_unsized(&heap, a);
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+    sound(0);
+    close_heap();
+}
+
+static void foreign(void)
+{
+    static _Alignas(4096) char elsewhere[8192];
+    KIT_CHECK(open_heap(false));
+    void *const strange[] = { elsewhere, elsewhere + 16, range - 4096, range + range_size, range, range + 4096 };
+    for (size_t i = 0; i < KIT_COUNT(strange); i++) { /* the last two: the record */
+        ka_heap_free(&heap, strange[i], 100, 16);
+        KIT_EXPECT(reported(KA_MISUSE_FOREIGN, strange[i]));
+        ka_heap_free(&heap, strange[i], 100000, 16);
+        KIT_EXPECT(reported(KA_MISUSE_FOREIGN, strange[i]));
+        ka_heap_free_unsized(&heap, strange[i]);
+        KIT_EXPECT(reported(KA_MISUSE_FOREIGN, strange[i]));
+    }
+    close_heap();
+}
+
+static void interior(void)
+{
+    KIT_CHECK(open_heap(false));
+    char *a = take(100), *b = take(5000);
+    static const size_t offsets[] = { 1, 8, 16, 96, 111 };
+    for (size_t i = 0; i < KIT_COUNT(offsets); i++) {
+        ka_heap_free(&heap, a + offsets[i], 100, 16);
+        KIT_EXPECT(reported(KA_MISUSE_INTERIOR, a + offsets[i]));
+        ka_heap_free_unsized(&heap, a + offsets[i]);
+        KIT_EXPECT(reported(KA_MISUSE_INTERIOR, a + offsets[i]));
+        ka_heap_free(&heap, b + offsets[i], 100000, 16);
+        KIT_EXPECT(reported(KA_MISUSE_INTERIOR, b + offsets[i]));
+    }
+    ka_heap_free(&heap, b + 4096, 5000, 16);
+    KIT_EXPECT(reported(KA_MISUSE_INTERIOR, b + 4096));
+    sound(2);
+    ka_heap_free(&heap, a, 100, 16);
+    ka_heap_free(&heap, b, 5000, 16);
+    close_heap();
+}
+
+static void wrong_size(void)
+{
+    static const size_t wrong[] = { 1, 96, 113, 1000, 32768, 32769, 100000 };
+    KIT_CHECK(open_heap(false));
+    void *before = take(100), *a = take(100); /* a is not the first of its page */
+    for (size_t i = 0; i < KIT_COUNT(wrong); i++) {
+        ka_heap_free(&heap, a, wrong[i], 16);
+        KIT_EXPECT(reported(KA_MISUSE_WRONG_SIZE, a));
+    }
+    ka_heap_free(&heap, a, 100, 256);
+    KIT_EXPECT(reported(KA_MISUSE_WRONG_SIZE, a));
+    ka_heap_free(&heap, a, 100, 8192);
+    KIT_EXPECT(reported(KA_MISUSE_WRONG_SIZE, a));
+    sound(2);
+    ka_heap_free(&heap, a, 100, 16);
+    ka_heap_free(&heap, before, 100, 16);
+    close_heap();
+}
+
+static void runs(void)
+{
+    KIT_CHECK(open_heap(false));
+    char *a = take(100000), *b = take(100000);
+    KIT_CHECK(a != NULL && b != NULL);
+    static const size_t wrong[] = { 100, 32768, 33000, 98304, 102401, 500000 };
+    for (size_t i = 0; i < KIT_COUNT(wrong); i++) {
+        ka_heap_free(&heap, a, wrong[i], 16);
+        KIT_EXPECT(reported(KA_MISUSE_WRONG_SIZE, a));
+    }
+    static const size_t offsets[] = { 1, 16, 4096, 8192, 8208, 98304 };
+    for (size_t i = 0; i < KIT_COUNT(offsets); i++) {
+        ka_heap_free(&heap, a + offsets[i], 100000, 16);
+        KIT_EXPECT(reported(KA_MISUSE_INTERIOR, a + offsets[i]));
+        ka_heap_free(&heap, a + offsets[i], 100, 16);
+        KIT_EXPECT(reported(KA_MISUSE_INTERIOR, a + offsets[i]));
+        ka_heap_free_unsized(&heap, a + offsets[i]);
+        KIT_EXPECT(reported(KA_MISUSE_INTERIOR, a + offsets[i]));
+    }
+    sound(2);
+    ka_heap_free(&heap, a, 100000, 16);
+    ka_heap_free(&heap, a, 100000, 16);
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+    ka_heap_free_unsized(&heap, a);
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+    sound(1);
+    ka_heap_free(&heap, b, 102400, 16);
+    close_heap();
+}
+
+/* A resize that says the wrong size does not free the block. */
+static void resize_of_the_wrong_size(void)
+{
+    KIT_CHECK(open_heap(false));
+    char *a = take(100000);
+    void *moved = ka_heap_resize(&heap, a, 200000, 16, 50000, 16, 0);
+    KIT_EXPECT(moved != NULL && moved != a && reported(KA_MISUSE_WRONG_SIZE, a));
+    sound(2);
+    ka_heap_free(&heap, moved, 50000, 16);
+    ka_heap_free(&heap, a, 100000, 16);
+    close_heap();
+}
+
+/* ---- with magazines ---- */
+
+static void double_free_of_the_newest(void)
+{
+    KIT_CHECK(open_heap(true));
+    for (size_t size = 16; size < 9000; size = size * 3 / 2) {
+        void *a = take(size), *b = take(size);
+        ka_heap_free(&heap, a, size, 16);
+        ka_heap_free(&heap, a, size, 16);
+        KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+        ka_heap_free_unsized(&heap, a);
+        KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+        ka_heap_free(&heap, b, size, 16);
+        sound(0);
+    }
+    ka_heap_flush(&heap);
+    KIT_EXPECT(reports.count == 0);
+    close_heap();
+}
+
+static void found_at_flush(void)
+{
+    static char elsewhere[64];
+    KIT_CHECK(open_heap(true));
+    void *a = take(100), *b = take(100);
+    ka_heap_free(&heap, a, 100, 16);
+    ka_heap_free(&heap, b, 100, 16);
+    ka_heap_free(&heap, a, 100, 16); /* is not the newest */
+    KIT_EXPECT(reports.count == 0);
+    KIT_EXPECT(ka_heap_check(&heap) != NULL);
+    ka_heap_flush(&heap);
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+    sound(0);
+
+    char *c = take(100), *d = take(300), *e = take(50000), *f = take(100);
+    ka_heap_free(&heap, c + 16, 100, 16);
+    KIT_EXPECT(ka_heap_check(&heap) != NULL);
+    ka_heap_flush(&heap);
+    KIT_EXPECT(reported(KA_MISUSE_INTERIOR, c + 16));
+    ka_heap_free(&heap, d, 100, 16);
+    KIT_EXPECT(ka_heap_check(&heap) != NULL);
+    ka_heap_flush(&heap);
+    KIT_EXPECT(reported(KA_MISUSE_WRONG_SIZE, d));
+    ka_heap_free(&heap, e, 100, 16);
+    ka_heap_flush(&heap);
+    KIT_EXPECT(reported(KA_MISUSE_WRONG_SIZE, e));
+    ka_heap_free(&heap, elsewhere, 100, 16);
+    ka_heap_free(&heap, f, 100, 16); /* good ones around a bad one get home */
+    ka_heap_flush(&heap);
+    KIT_EXPECT(reported(KA_MISUSE_FOREIGN, elsewhere));
+    sound(3);
+    ka_heap_free(&heap, c, 100, 16);
+    ka_heap_free(&heap, d, 300, 16);
+    ka_heap_free(&heap, e, 50000, 16);
+    ka_heap_flush(&heap);
+    close_heap();
+}
+
+/* A full magazine empties its older half: with what is wrong in it. */
+static void found_when_the_magazine_is_full(void)
+{
+    static void *blocks[5000];
+    KIT_CHECK(open_heap(true));
+    KIT_CHECK((blocks[0] = take(64)) != NULL);
+    size_t count = 3 * inside_capacity(inside_of(&heap, 64));
+    KIT_CHECK(count <= KIT_COUNT(blocks));
+    for (size_t i = 1; i < count; i++)
+        KIT_CHECK((blocks[i] = take(64)) != NULL);
+    for (size_t i = 0; i < count; i++) {
+        ka_heap_free(&heap, blocks[i], 64, 16);
+        if (i == 2)
+            ka_heap_free(&heap, blocks[0], 64, 16);
+    }
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, blocks[0]));
+    sound(0);
+    ka_heap_flush(&heap);
+    close_heap();
+}
+
+/* By the unsized free too, and the page runs report at once as without
+ * magazines. */
+static void runs_with_magazines(void)
+{
+    KIT_CHECK(open_heap(true));
+    char *a = take(100000);
+    ka_heap_free_unsized(&heap, a + 4096);
+    KIT_EXPECT(reported(KA_MISUSE_INTERIOR, a + 4096));
+    ka_heap_free(&heap, a, 200000, 16);
+    KIT_EXPECT(reported(KA_MISUSE_WRONG_SIZE, a));
+    ka_heap_free_unsized(&heap, a);
+    ka_heap_free_unsized(&heap, a);
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+    close_heap();
+}
+
+static const kit_case cases[] = {
+    { "double free: the slab has the block", double_free_in_the_slab },
+    { "double free: the slab is gone", double_free_behind_the_slab },
+    { "foreign pointers", foreign },
+    { "interior pointers", interior },
+    { "wrong size", wrong_size },
+    { "page runs", runs },
+    { "resize of the wrong size", resize_of_the_wrong_size },
+    { "magazine: double free of the newest", double_free_of_the_newest },
+    { "magazine: found at flush", found_at_flush },
+    { "magazine: found when it is full", found_when_the_magazine_is_full },
+    { "magazine: page runs", runs_with_magazines },
+};
+
+int main(void)
+{
+    return kit_main("heap_misuse", cases, KIT_COUNT(cases));
+}
