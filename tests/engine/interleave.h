@@ -8,9 +8,10 @@
  *
  * All orders are walked depth first: a schedule is the list of who makes each step; after each run the last place where
  * another operation could have gone instead is changed. Where that is too many, a plan can take relaxed loads and
- * stores as part of the step before (searches, whose finds are verified by a compare-exchange, and hints for them), or bound the number of preemptions:
- * most races need one or two (Musuvathi and Qadeer, "Iterative Context Bounding", 2007). Orders are total, so what only
- * a weakly ordered machine can do is not shown; see the comments on ordering in the engines.
+ * stores as part of the step before (searches, whose finds are verified by a compare-exchange, and hints for them), or
+ * bound the number of preemptions: most races need one or two (Musuvathi and Qadeer, "Iterative Context Bounding",
+ * 2007). Orders are total, so what only a weakly ordered machine can do is not shown; see the comments on ordering in
+ * the engines.
  */
 #ifndef INTERLEAVE_H
 #define INTERLEAVE_H
