@@ -4,7 +4,10 @@ find_package(Threads REQUIRED)
 if(KA_SANITIZE STREQUAL "address")
     set(sanitize -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 elseif(KA_SANITIZE STREQUAL "thread")
-    set(sanitize -fsanitize=thread -Wno-tsan) # a fence is not understood, and reported as such
+    set(sanitize -fsanitize=thread)
+    if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+        list(APPEND sanitize -Wno-tsan) # fences are not understood, which gcc reports as a warning
+    endif()
 endif()
 target_compile_options(ka_flags INTERFACE ${sanitize} -fPIC)
 target_link_options(ka_flags INTERFACE ${sanitize})

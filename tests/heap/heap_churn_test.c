@@ -1,14 +1,14 @@
-/* heap_churn_test.c: a long life whose demand shifts: phases of small, middle and large blocks, of growing and shrinking
- * counts, over and over. Memory that one phase leaves must serve the next: after the first rounds neither what the heap has
- * committed nor what the process has resident grows any more, and it stays near to what is live.
+/* heap_churn_test.c: a long life whose demand shifts: phases of small, middle and large blocks, of growing and
+ * shrinking counts, over and over. Memory that one phase leaves must serve the next: after the first rounds neither
+ * what the heap has committed nor what the process has resident grows any more; it stays near to the most that was
+ * live.
  *
- * Argument: seconds (5).
+ * Argument: rounds (100).
  */
 #include "heap_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <ka/user.h>
@@ -16,6 +16,16 @@
 #include "base/math.h"
 #include "heap/core.h"
 
+/* A sanitizer's own memory would be taken for ours. */
+#if defined(__SANITIZE_ADDRESS__)
+#define INSTRUMENTED 1
+#elif defined(__has_feature)
+#define INSTRUMENTED __has_feature(address_sanitizer)
+#else
+#define INSTRUMENTED 0
+#endif
+
+#define FIRST_ROUNDS 8u
 #define SLOTS 20000u
 #define MIB   ((size_t)1 << 20)
 #define KEEP  ((size_t)64 << 20) /* ka_user_heap_init: so much may stay committed, and a quarter of what is used */
@@ -26,26 +36,19 @@ static struct {
     size_t size;
 } held[SLOTS];
 static size_t live;
-static double seconds = 5;
+static unsigned total_rounds = 100;
 
-/* What a phase asks for: sizes from `least` up, log-uniform over `doublings`; `percent` of the slots are full on average. */
+/* What a phase asks for: sizes from `least` up, log-uniform over `doublings`; `percent` of the slots are full. */
 typedef struct phase {
     size_t least;
     unsigned doublings, percent, slots;
 } phase;
 
 static const phase phases[] = {
-    { 16, 4, 90, SLOTS },  { 500, 2, 50, SLOTS },  { 16, 12, 30, SLOTS },
-    { 40000, 4, 60, 300 }, { 24, 1, 95, SLOTS },   { 4000, 3, 40, 8000 },
-    { 100, 3, 5, SLOTS },  { 1 << 20, 2, 70, 20 }, { 64, 6, 80, SLOTS / 2 },
+    { 16, 4, 90, SLOTS },  { 500, 2, 50, SLOTS },   { 16, 12, 30, SLOTS },
+    { 40000, 4, 60, 300 }, { 24, 1, 95, SLOTS },    { 4000, 3, 40, 8000 },
+    { 100, 3, 5, SLOTS },  { 1 << 20, 2, 70, 100 }, { 64, 6, 80, SLOTS / 2 },
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static size_t resident(void)
 {
@@ -115,22 +118,23 @@ static bool phase_run(const phase *p, kit_random *random)
 static void churn(void)
 {
     kit_random random = { 9 };
-    size_t first_committed = 0, first_resident = 0, most_committed = 0, most_resident = 0, most_live = 0;
+    size_t first_committed = 0, first_resident = 0, most_committed = 0, most_resident = 0, most_live = 0, high = 0;
     unsigned rounds = 0;
     reports_clear();
     KIT_CHECK(ka_user_heap_init(&heap, "churn", (size_t)4 << 30));
-    for (double end = now() + seconds; now() < end || rounds < 4; rounds++) {
+    for (; rounds < total_rounds; rounds++) {
         for (size_t p = 0; p < KIT_COUNT(phases); p++) {
             KIT_CHECK(phase_run(&phases[p], &random));
             size_t c = committed(), r = resident();
             most_live = ka_max(most_live, live);
-            if (rounds < 2) {
+            if (rounds < FIRST_ROUNDS) {
                 first_committed = ka_max(first_committed, c);
                 first_resident = ka_max(first_resident, r);
             }
             most_committed = ka_max(most_committed, c);
             most_resident = ka_max(most_resident, r);
-            KIT_EXPECT(c <= most_live + most_live / 2 + KEEP);
+            KIT_EXPECT(c <= most_live + most_live / 4 + KEEP);
+            high = ka_max(high, c > live ? c - live : 0);
         }
         if (rounds % 8 == 0)
             KIT_CHECK_SOUND(ka_heap_check(&heap));
@@ -138,8 +142,10 @@ static void churn(void)
     kit_note("%u rounds, at most %zu MiB live; committed %zu MiB in the first rounds, %zu later; resident %zu, %zu",
              rounds, most_live / MIB, first_committed / MIB, most_committed / MIB, first_resident / MIB,
              most_resident / MIB);
-    KIT_EXPECT(most_committed <= first_committed + first_committed / 8);
-    KIT_EXPECT(most_resident <= first_resident + first_resident / 8);
+    kit_note("at most %zu MiB were committed and not live", high / MIB);
+    KIT_EXPECT(most_committed <= first_committed + first_committed / 4);
+    if (!INSTRUMENTED)
+        KIT_EXPECT(most_resident <= first_resident + first_resident / 4);
 
     for (unsigned at = 0; at < SLOTS; at++)
         if (held[at].block != NULL)
@@ -155,6 +161,6 @@ static void churn(void)
 int main(int argc, char **argv)
 {
     static const kit_case cases[] = { { "memory does not grow", churn } };
-    seconds = argc > 1 ? atof(argv[1]) : 5;
+    total_rounds = argc > 1 ? (unsigned)atoi(argv[1]) : total_rounds;
     return kit_main("heap_churn", cases, KIT_COUNT(cases));
 }

@@ -1,8 +1,9 @@
-/* heap_fuzz.c: libFuzzer target: bytes are operations on a small heap beside a plain model, with ka_heap_check after each.
+/* heap_fuzz.c: libFuzzer target: bytes are operations on a small heap beside a plain model, checked after each.
  *
- *     clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user \
- *         -Itests -Itests/kit tests/heap/heap_fuzz.c src/base/[a-z]*.c src/engine/[a-z]*.c src/heap/[a-z]*.c \
- *         ports/user/po*.c ports/user/threads.c ports/user/pages.c tests/kit/kit.c tests/kit/kit_host.c -o heap_fuzz -pthread
+ *     clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Isrc -I. -Isrc/base/gnu \
+ *         -Iports/user -Itests -Itests/kit tests/heap/heap_fuzz.c src/base/[a-z]*.c src/engine/[a-z]*.c \
+ *         src/heap/[a-z]*.c ports/user/po*.c ports/user/threads.c ports/user/pages.c \
+ *         tests/kit/kit.c tests/kit/kit_host.c -o heap_fuzz -pthread
  *     ./heap_fuzz -max_total_time=60
  *
  * The first byte picks the heap: given memory or a source whose commits fail as the bytes say, one segment or several,

@@ -104,7 +104,9 @@ static inline const char *model_check(model *m)
 /* Could the heap have served the request? It has just said no. */
 static inline bool model_refusal_justified(const model *m, size_t size, size_t align)
 {
-    const ka_heap *heap = m->heap;
+    ka_heap *heap = m->heap;
+    ka_heap_flush(heap); /* the heap has done both before it says no */
+    (void)ka_heap_break_up(heap);
     bool small = ka_class_serves(size, align, heap->page_shift);
     unsigned class = small ? ka_class_of_layout(size, align) : 0;
     size_t pages = small ? heap->table->classes.of[class].pages

@@ -156,6 +156,11 @@ static void magazines(void)
 {
     random_life(&(shape){ 32 << 20, 16 << 10, 700000, 1000, 0, 0, false }, 10);
 }
+static void magazines_tight(void)
+{
+    size_t size = (size_t)ka_port_cpu_count() * (4 << 20) + (1 << 20);
+    random_life(&(shape){ size, 1 << 20, 150000, 1000, 0, 0, false }, 12);
+}
 static void magazines_full(void)
 {
     random_life(&(shape){ 20 << 20, 4 << 20, 200000, 1000, 0, 0, true }, 11);
@@ -174,6 +179,7 @@ int main(int argc, char **argv)
         { "over a page source that refuses now and then", sourced_small },
         { "five segments over such a source", sourced_segments },
         { "with magazines", magazines },
+        { "with magazines, often full", magazines_tight },
         { "with magazines, often full, over a source", magazines_full },
     };
     times = argc > 1 ? strtoul(argv[1], NULL, 10) : 1;

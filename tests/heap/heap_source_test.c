@@ -386,8 +386,11 @@ static void low_water(void)
     ka_heap_set_low_water(&heap, 512 * KIB, water_low, &water);
     void *blocks[40];
     size_t n = 0;
-    while (n < 40 && water.calls == 0)
+    while (n < 40 && water.calls == 0) {
+        bool low = ka_heap_free_committed(&heap) - 40960 < 512 * KIB;
         KIT_CHECK((blocks[n++] = ka_heap_alloc(&heap, 40000, 16, KA_ANY_CONTEXT)) != NULL);
+        KIT_EXPECT((water.calls == 1) == low);
+    }
     KIT_EXPECT(n > 10 && n < 20 && water.calls == 1 && water.heap == &heap);
     KIT_EXPECT(water.largest < 512 * KIB && ka_heap_free_committed(&heap) == water.largest);
     KIT_CHECK((blocks[n++] = ka_heap_alloc(&heap, 40000, 16, KA_ANY_CONTEXT)) != NULL);

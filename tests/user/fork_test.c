@@ -1,5 +1,6 @@
-/* fork_test.c: a fork while other threads are in the middle of everything. The child has one thread and a heap that works:
- * it allocates, frees, and finds the heap sound but for what the other threads held at that moment. The parent goes on.
+/* fork_test.c: a fork while other threads are in the middle of everything. The child has one thread and a heap that
+ * works: it allocates, frees, and finds the heap sound but for what the other threads held at that moment. The parent
+ * goes on.
  */
 #include <pthread.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #!/bin/sh
-# malloc_test.sh: programs that know nothing of this library run on its heap by LD_PRELOAD: the promises of the C and C++
-# names (malloc/facts.c, facts.cc), and real programs, whose output must be what it is without. Prints TAP.
+# malloc_test.sh: programs that know nothing of this library run on its heap by LD_PRELOAD: the promises of the C and
+# C++ names (malloc/facts.c, facts.cc), and real programs, whose output must be what it is without. Prints TAP.
 # KA_MALLOC_LIBRARY: the library to test; without it, it is compiled here from the sources.
 cd "$(dirname "$0")/../.." || exit 1
 work=$(mktemp -d) || exit 1
@@ -69,8 +69,8 @@ same()
 }
 
 for level in -O0 -O2; do
-    ${CC:-gcc} -std=c11 -D_GNU_SOURCE $level -fno-builtin -pthread -Wno-deprecated-declarations tests/user/malloc/facts.c \
-        -o "$work/facts" > "$work/words" 2>&1 && on_heap "$work/facts" > "$work/words"
+    ${CC:-gcc} -std=c11 -D_GNU_SOURCE $level -fno-builtin -pthread -Wno-deprecated-declarations \
+        tests/user/malloc/facts.c -o "$work/facts" > "$work/words" 2>&1 && on_heap "$work/facts" > "$work/words"
     result "the C library's names, $level" $?
 done
 if command -v "${CXX:-g++}" > /dev/null; then

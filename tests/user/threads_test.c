@@ -1,5 +1,5 @@
-/* threads_test.c: threads come and go: what they cached returns, their slots are used again, and threads beyond the count
- * of slots, or in their last moments, get by without.
+/* threads_test.c: threads come and go: what they cached returns, their slots are used again, and threads beyond the
+ * count of slots, or in their last moments, get by without.
  */
 #include <pthread.h>
 #include <sched.h>

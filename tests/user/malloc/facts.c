@@ -1,4 +1,4 @@
-/* facts.c: what the C library's names promise, one fact a line. Run with libka-malloc.so preloaded; says what is broken. */
+/* facts.c: what the C library's names promise, one fact a line. Run with the library preloaded; says what is broken. */
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
