@@ -7,7 +7,8 @@ build="cmake ninja-build gcc libc6-dev"
 demo="$build qemu-system-x86 xz-utils"
 check="$demo g++ clang lld libclang-rt-14-dev binutils perl python3 valgrind
        gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu"
-bench="$build valgrind xz-utils python3"
+bench="$build valgrind xz-utils python3 gnuplot-nox libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 libtbbmalloc2
+       perl lua5.4 sqlite3 g++ z3 redis-server redis-tools"
 
 case "${1:-}" in
 demo) wanted=$demo ;;

@@ -1,0 +1,93 @@
+/* count_heap.c: instructions and time of the heap's own interface: ka_heap_alloc and sized ka_heap_free on one heap.
+ *
+ * Under callgrind as count.c; by itself it prints nanoseconds a pair. `constant` has the class computed by the
+ * compiler and the magazine's code inlined, as heap/fast.h allows it: neither call nor return is left.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include <ka/user.h>
+
+#include "heap/fast.h"
+
+#include "count.h"
+
+typedef void *alloc_function(ka_heap *heap, size_t size, size_t align, ka_flags flags);
+typedef void free_function(ka_heap *heap, void *block, size_t size, size_t align);
+
+static ka_heap heap;
+
+static COUNT_LOOP void hot(alloc_function *alloc, free_function *release, size_t size, size_t pairs)
+{
+    for (size_t i = 0; i < pairs; i++)
+        release(&heap, alloc(&heap, size, 16, 0), size, 16);
+}
+
+static COUNT_LOOP void constant_64(size_t pairs)
+{
+    unsigned number = ka_class_of(64) + 1; /* of the magazine */
+    for (size_t i = 0; i < pairs; i++) {
+        void *block = ka_heap_block_alloc(&heap, number, 0);
+        __asm__ volatile("" : "+r"(block)::"memory");
+        ka_heap_block_free(&heap, number, block, NULL);
+    }
+}
+
+static COUNT_LOOP void constant_none(size_t pairs)
+{
+    for (size_t i = 0; i < pairs; i++)
+        __asm__ volatile("" ::: "memory");
+}
+
+typedef void loop_function(alloc_function *alloc, free_function *release, size_t size, size_t pairs);
+
+static void count(const char *name, size_t size)
+{
+    loop_function *volatile loop = hot;
+    alloc_function *empty_alloc = (alloc_function *)(void (*)(void))count_empty_alloc;
+    free_function *empty_free = (free_function *)(void (*)(void))count_empty_free;
+    loop(ka_heap_alloc, ka_heap_free, size, COUNT_PAIRS / 10);
+    COUNT_BEGIN;
+    loop(ka_heap_alloc, ka_heap_free, size, COUNT_PAIRS);
+    COUNT_END(name);
+    COUNT_BEGIN;
+    loop(empty_alloc, empty_free, size, COUNT_PAIRS);
+    COUNT_END("empty");
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static void print_times(void)
+{
+    const size_t pairs = 10000000;
+    double start = now();
+    hot(ka_heap_alloc, ka_heap_free, 64, pairs);
+    double middle = now();
+    constant_64(pairs);
+    double end = now();
+    printf("api_64 %.4f\nconstant_64 %.4f\n", (middle - start) / (double)pairs, (end - middle) / (double)pairs);
+}
+
+int main(void)
+{
+    if (!ka_user_heap_init(&heap, "bench", (size_t)1 << 30))
+        return 1;
+    count("api_64", 64);
+    count("api_1024", 1024);
+    count("api_4096", 4096);
+    constant_64(COUNT_PAIRS / 10);
+    COUNT_BEGIN;
+    constant_64(COUNT_PAIRS);
+    COUNT_END("constant_64");
+    COUNT_BEGIN;
+    constant_none(COUNT_PAIRS);
+    COUNT_END("none");
+    if (!RUNNING_ON_VALGRIND)
+        print_times();
+    return 0;
+}
