@@ -59,6 +59,21 @@ foreach(source ${tests})
     string(APPEND list "${folder}/${name}\t${CMAKE_BINARY_DIR}/${target}\n")
 endforeach()
 
+# Fuzz targets, each run for a while: libFuzzer comes with clang.
+if(KA_SANITIZE STREQUAL "address" AND CMAKE_C_COMPILER_ID STREQUAL "Clang")
+    ka_sources(targets tests/*/*_fuzz.c)
+    foreach(source ${targets})
+        get_filename_component(name ${source} NAME_WE)
+        add_executable(${name} ${source} tests/kit/kit.c)
+        target_include_directories(${name} PRIVATE tests tests/kit ports/user)
+        target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+        target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        target_link_libraries(${name} PRIVATE ka_flags ka Threads::Threads)
+        string(APPEND list "fuzz/${name}\t${CMAKE_SOURCE_DIR}/tests/build/fuzz.sh\t${CMAKE_BINARY_DIR}/${name}\t${KA_FUZZ_RUNS}\n")
+    endforeach()
+endif()
+
 if(KA_SHELL_TESTS)
     ka_sources(scripts tests/*/*_test.sh)
     list(FILTER scripts EXCLUDE REGEX "^tests/(kernel|build/freestanding)") # other presets run these

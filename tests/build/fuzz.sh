@@ -1,0 +1,17 @@
+#!/bin/sh
+# A short run of a fuzz target, as one line of TAP. Usage: fuzz.sh PROGRAM RUNS
+program=$1 runs=$2
+name=$(basename "$program")
+log=$(mktemp)
+dir=$(mktemp -d)
+trap 'rm -rf "$log" "$dir"' EXIT
+if "$program" -runs="$runs" -seed=1 -max_len=256 -artifact_prefix="$dir/" >"$log" 2>&1; then
+    echo "ok 1 - $name: $runs runs"
+else
+    tail -n 40 "$log" | sed 's/^/# /'
+    for input in "$dir"/*; do
+        [ -f "$input" ] && echo "# input, hex: $(od -An -v -tx1 "$input" | tr -d ' \n')"
+    done
+    echo "not ok 1 - $name: $runs runs"
+fi
+echo "1..1"
