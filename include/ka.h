@@ -15,8 +15,10 @@
 #include <ka/page_source.h>
 #include <ka/types.h>
 
+#include <ka/cache.h>
 #include <ka/heap.h>
 #include <ka/region.h>
+#include <ka/reserve.h>
 
 #include <ka/failing.h>
 #include <ka/picture.h>

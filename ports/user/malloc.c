@@ -46,14 +46,14 @@ static bool heap_make(void)
 {
     uint8_t *all = mmap(NULL, MAP_PAGES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (all == MAP_FAILED)
-        return false;
-    (void)madvise(all, MAP_PAGES, MADV_NOHUGEPAGE);
-    for (size_t size = (size_t)1 << 40; size >= (size_t)1 << 28; size /= 2)
+        all = NULL; /* the address space is limited: without the shortcuts, then */
+    else
+        (void)madvise(all, MAP_PAGES, MADV_NOHUGEPAGE);
+    for (size_t size = (size_t)1 << 40; size >= (size_t)1 << 24; size /= 2)
         if (ka_user_malloc_init(&heap, size, all)) {
             map = all;
             return true;
         }
-    (void)munmap(all, MAP_PAGES);
     return false;
 }
 
@@ -80,7 +80,7 @@ static KA_NOINLINE void *fail(void)
 static void thread_begin(void)
 {
     unsigned slot = ka_port_slot_enter();
-    if (slot == 0 || ka_heap_magazines_of(&heap, slot) != &ka_no_magazines)
+    if (slot == 0 || map == NULL || ka_heap_magazines_of(&heap, slot) != &ka_no_magazines)
         return;
     for (unsigned size = 0; size <= TABLE_LARGEST; size++)
         mine.number_of[size] = (uint8_t)ka_magazine_of_class(ka_class_of(size));
@@ -96,10 +96,24 @@ static KA_NOINLINE void *allocate_slow(size_t size, size_t align, ka_flags flags
     return block != NULL ? block : fail();
 }
 
+/* Larger than the table's sizes, but from a magazine perhaps. */
+static KA_NOINLINE void *allocate_middle(size_t size)
+{
+    if (size <= KA_CLASS_LARGEST && ka_port_busy_take(&mine.magazines.busy)) {
+        void *block = ka_magazine_pop(&mine.magazines, ka_magazine_of_class(ka_class_of(size)));
+        ka_port_busy_give(&mine.magazines.busy);
+        if (block != NULL)
+            return block;
+    }
+    return allocate_slow(size, 16, 0);
+}
+
 /* A block of at least one byte, 16-byte aligned. */
 static inline void *allocate(size_t size)
 {
-    if (KA_UNLIKELY(size > TABLE_LARGEST) || KA_UNLIKELY(!ka_port_busy_take(&mine.magazines.busy)))
+    if (KA_UNLIKELY(size > TABLE_LARGEST))
+        return allocate_middle(size);
+    if (KA_UNLIKELY(!ka_port_busy_take(&mine.magazines.busy)))
         return allocate_slow(size, 16, 0);
     void *block = ka_magazine_pop(&mine.magazines, mine.number_of[size]);
     ka_port_busy_give(&mine.magazines.busy);
@@ -109,8 +123,11 @@ static inline void *allocate(size_t size)
 static KA_NOINLINE void release_slow(void *block)
 {
     int kept = errno;
-    if (block != NULL && heap.table != NULL)
+    if (block != NULL && heap.table != NULL) {
+        if (mine.magazines.busy != 0 && mine.magazines.run == NULL)
+            thread_begin(); /* a thread that only frees wants magazines, too */
         ka_heap_free_unsized(&heap, block);
+    }
     errno = kept;
 }
 
@@ -166,16 +183,17 @@ EXPORT void *realloc(void *block, size_t size)
 {
     if (block == NULL)
         return allocate(size);
-    size_t old = ka_heap_usable(&heap, block);
+    unsigned number = ka_heap_number_of(&heap, block);
+    size_t old = number != 0 ? heap.table->classes.of[number - 1].size : ka_heap_usable(&heap, block);
     if (old == 0) {
         ka_heap_free_unsized(&heap, block); /* reports it */
         return fail();
     }
     size += size == 0;
-    if (size <= old && size >= old / 2 && size > 16)
+    if (size <= old && size >= old / 2)
         return block;
     /* A run that is as small as a block of a slab was asked for with more alignment than a page. */
-    size_t align = old <= KA_CLASS_LARGEST && ka_heap_number_of(&heap, block) == 0 ? 2 * ka_heap_page(&heap) : 16;
+    size_t align = old <= KA_CLASS_LARGEST && number == 0 ? 2 * ka_heap_page(&heap) : 16;
     void *result = ka_heap_resize(&heap, block, old, align, size, 16, 0);
     return result != NULL ? result : fail();
 }

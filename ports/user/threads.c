@@ -14,7 +14,8 @@
 #define MAX_HEAPS  16
 
 __thread unsigned ka_port_thread_ __attribute__((tls_model("initial-exec")));
-static __thread bool ended; /* the thread has had a slot and gets none any more */
+static __thread bool ended;    /* the thread has had a slot and gets none any more */
+static __thread bool entering; /* a signal handler must not begin again what it has interrupted */
 
 static uint64_t taken[SLOT_WORDS]; /* bit i: slot i + 1 */
 static uintptr_t heaps[MAX_HEAPS];
@@ -75,7 +76,9 @@ static void set_up(void)
 
 unsigned ka_port_slot_enter(void)
 {
-    if (ka_port_thread_ == 0 && !ended) {
+    if (ka_port_thread_ == 0 && !ended && !entering) {
+        entering = true;
+        ka_signal_fence();
         (void)pthread_once(&once, set_up);
         unsigned slot = slot_take();
         if (slot != 0 && pthread_setspecific(end_key, &taken) != 0) {
@@ -83,6 +86,8 @@ unsigned ka_port_slot_enter(void)
             slot = 0;
         }
         ka_port_thread_ = slot;
+        ka_signal_fence();
+        entering = false;
     }
     return ka_port_thread_;
 }

@@ -90,10 +90,9 @@ static unsigned run_flags(const ka_heap *heap, ka_flags flags)
 /* A run from the first segment that has one; KA_NO_PAGE if none has. */
 static uint32_t pages_claim_here(ka_heap *heap, uint32_t count, uint32_t align, unsigned flags, ka_segment **in)
 {
-    for (uint32_t i = 0; i < heap->segment_limit; i++) {
-        ka_segment *segment = ka_heap_segment_at(heap, i);
-        if (segment == NULL)
-            break;
+    uint32_t at = 0;
+    KA_HEAP_EACH_SEGMENT(heap, segment, at)
+    {
         uint32_t page;
         do {
             page = ka_runs_claim(&segment->runs, count, align, flags);
@@ -161,10 +160,9 @@ static bool slab_end(ka_heap *heap, ka_segment *segment, uint32_t page, unsigned
 bool ka_heap_break_up(ka_heap *heap)
 {
     bool any = false;
-    for (uint32_t i = 0; i < heap->segment_limit; i++) {
-        ka_segment *segment = ka_heap_segment_at(heap, i);
-        if (segment == NULL)
-            break;
+    uint32_t at = 0;
+    KA_HEAP_EACH_SEGMENT(heap, segment, at)
+    {
         for (uint32_t page = ka_slab_next(&segment->slabs, 0); page != KA_NO_PAGE;
              page = ka_slab_next(&segment->slabs, page + 1)) {
             uint32_t descriptor = ka_load_relaxed_32(&segment->slabs.pages[page]);
@@ -331,12 +329,12 @@ static void magazine_set(ka_magazines *m, unsigned number, void **slots, size_t 
 }
 
 /* A run for `ahead` bytes and the slots; NULL if there is no memory. */
-static void *magazines_run(ka_heap *heap, size_t ahead, uint32_t *pages)
+static void *magazines_run(ka_heap *heap, size_t ahead, ka_flags flags, uint32_t *pages)
 {
     size_t bytes = ahead + slots_needed(heap) * sizeof(void *);
     *pages = (uint32_t)(ka_round_up(bytes, ka_heap_page(heap)) >> heap->page_shift);
     ka_segment *segment = NULL;
-    uint32_t page = ka_heap_pages_claim(heap, *pages, 1, 0, &segment);
+    uint32_t page = ka_heap_pages_claim(heap, *pages, 1, flags, &segment);
     return page == KA_NO_PAGE ? NULL : ka_segment_page_at(heap, segment, page);
 }
 
@@ -364,7 +362,7 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
 void ka_heap_attach(ka_heap *heap, unsigned slot, ka_magazines *m)
 {
     uint32_t pages;
-    void *run = heap->table->magazine_bytes == 0 ? NULL : magazines_run(heap, 0, &pages);
+    void *run = heap->table->magazine_bytes == 0 ? NULL : magazines_run(heap, 0, 0, &pages);
     if (run == NULL)
         return;
     m->busy = 1;
@@ -374,10 +372,10 @@ void ka_heap_attach(ka_heap *heap, unsigned slot, ka_magazines *m)
         run_give(heap, run, pages);
 }
 
-static void magazines_make(ka_heap *heap, unsigned slot)
+static void magazines_make(ka_heap *heap, unsigned slot, ka_flags flags)
 {
     uint32_t pages;
-    ka_magazines *m = magazines_run(heap, sizeof(ka_magazines), &pages);
+    ka_magazines *m = magazines_run(heap, sizeof(ka_magazines), flags, &pages);
     if (m == NULL)
         return;
     m->busy = 0;
@@ -392,7 +390,7 @@ static void magazines_want(ka_heap *heap, ka_flags flags)
         return;
     unsigned slot = ka_port_slot_enter();
     if (slot != 0 && heap->magazines[slot] == (uintptr_t)&ka_no_magazines)
-        magazines_make(heap, slot);
+        magazines_make(heap, slot, flags);
 }
 
 /* ---- alloc ---- */
@@ -738,10 +736,9 @@ size_t ka_heap_trim(ka_heap *heap, size_t keep)
     ka_store_relaxed_ptr(&heap->pages_touched, 0);
     ka_heap_break_up(heap);
     size_t left = keep >> heap->page_shift, given = 0;
-    for (uint32_t i = 0; i < heap->segment_limit; i++) {
-        ka_segment *segment = ka_heap_segment_at(heap, i);
-        if (segment == NULL)
-            break;
+    uint32_t at = 0;
+    KA_HEAP_EACH_SEGMENT(heap, segment, at)
+    {
         ka_runs_stats census;
         ka_runs_census(&segment->runs, &census);
         size_t here = ka_min(left, census.free_committed);

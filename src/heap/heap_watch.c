@@ -62,10 +62,9 @@ bool ka_heap_walk(ka_heap *heap, ka_visit *visit, void *context)
 {
     for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++)
         (void)ka_heap_flush_slot(heap, slot);
-    for (uint32_t i = 0; i < heap->segment_limit; i++) {
-        const ka_segment *segment = ka_heap_segment_at(heap, i);
-        if (segment == NULL)
-            break;
+    uint32_t at = 0;
+    KA_HEAP_EACH_SEGMENT(heap, segment, at)
+    {
         if (!walk_segment(heap, segment, visit, context))
             return false;
     }
@@ -75,10 +74,9 @@ bool ka_heap_walk(ka_heap *heap, ka_visit *visit, void *context)
 size_t ka_heap_free_committed(const ka_heap *heap)
 {
     size_t pages = 0;
-    for (uint32_t i = 0; i < heap->segment_limit; i++) {
-        const ka_segment *segment = ka_heap_segment_at(heap, i);
-        if (segment == NULL)
-            break;
+    uint32_t at = 0;
+    KA_HEAP_EACH_SEGMENT(heap, segment, at)
+    {
         ka_runs_stats census;
         ka_runs_census(&segment->runs, &census);
         pages += census.free_committed;
@@ -125,15 +123,16 @@ static void segment_stats(const ka_heap *heap, const ka_segment *segment, ka_sta
 void ka_heap_stats(const ka_heap *heap, ka_stats *out)
 {
     ka_stats s = { 0 };
-    for (uint32_t i = 0; i < heap->segment_limit; i++) {
-        const ka_segment *segment = ka_heap_segment_at(heap, i);
-        if (segment == NULL)
-            break;
+    uint32_t at = 0;
+    KA_HEAP_EACH_SEGMENT(heap, segment, at)
+    {
         segment_stats(heap, segment, &s);
     }
     size_t cached = 0;
-    s.live = ka_load_relaxed_ptr(&heap->outside) - cached_bytes(heap, &cached);
-    s.live_blocks -= cached;
+    size_t outside = ka_load_relaxed_ptr(&heap->outside), inside = cached_bytes(heap, &cached);
+    s.live =
+        outside > inside ? outside - inside : 0; /* where other CPUs go on meanwhile the two do not belong together */
+    s.live_blocks -= ka_min(cached, s.live_blocks);
     s.free_blocks += cached;
     s.peak = ka_load_relaxed_ptr(&heap->peak);
     s.free = s.total - s.live;
@@ -171,9 +170,10 @@ const char *ka_heap_check(const ka_heap *heap)
 {
     const char *broken = ka_classes_check(&heap->table->classes);
     size_t outside = 0;
-    for (uint32_t i = 0; i < heap->segment_limit && broken == NULL; i++) {
-        const ka_segment *segment = ka_heap_segment_at(heap, i);
-        if (segment == NULL)
+    uint32_t at = 0;
+    KA_HEAP_EACH_SEGMENT(heap, segment, at)
+    {
+        if (broken != NULL)
             break;
         broken = ka_slabs_check(&segment->slabs);
         if (broken == NULL)

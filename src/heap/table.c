@@ -7,6 +7,9 @@
 /* So many pages of a segment are opened at first, and at least so many each time. */
 #define OPEN_PAGES 1024u
 
+/* How many pauses somebody waits for a segment that another one makes. */
+#define MAKER_PATIENCE 100000u
+
 /* Addresses for arrays, one behind the other. */
 static uintptr_t carve(uintptr_t *at, size_t bytes)
 {
@@ -104,17 +107,35 @@ bool ka_heap_table_make(ka_heap *heap, unsigned min_blocks)
     return true;
 }
 
+/* Reserves the next entry for a segment. If somebody is making one at this moment, waits a while for it, and returns false
+ * with *made true when it is there. A maker that never ends (the other threads of a process that forked) is passed over. */
+static bool entry_take(ka_heap *heap, uint32_t *number, bool *made)
+{
+    *made = false;
+    for (*number = 0; *number < heap->segment_limit; ++*number) {
+        uintptr_t *entry = &heap->table->segments[*number], none = 0;
+        for (unsigned patience = MAKER_PATIENCE; ka_load_relaxed_ptr(entry) == SEGMENT_MAKING && patience > 0;
+             patience--) {
+            ka_port_relax();
+            *made = true;
+        }
+        if (*made && ka_load_acquire_ptr(entry) != SEGMENT_MAKING)
+            return false;
+        if (ka_load_relaxed_ptr(entry) == 0 && ka_cas_ptr(entry, &none, SEGMENT_MAKING)) {
+            *made = false;
+            return true;
+        }
+    }
+    *made = false;
+    return false;
+}
+
 bool ka_heap_segment_make(ka_heap *heap)
 {
-    uint32_t number = 0;
-    for (;; number++) {
-        if (number == heap->segment_limit)
-            return false;
-        uintptr_t none = 0;
-        if (ka_load_relaxed_ptr(&heap->table->segments[number]) == 0 &&
-            ka_cas_ptr(&heap->table->segments[number], &none, SEGMENT_MAKING))
-            break;
-    }
+    uint32_t number;
+    bool made;
+    if (!entry_take(heap, &number, &made))
+        return made;
     uintptr_t at = heap->base + ((uintptr_t)number << heap->segment_shift), end = segment_end(heap, number);
     uintptr_t base = segment_lay_out(heap, at, end, NULL);
     if (base >= end || !record_commit(heap, at, base - at)) {

@@ -51,6 +51,23 @@ static inline ka_segment *ka_heap_segment_at(const ka_heap *heap, uint32_t numbe
     return entry == SEGMENT_MAKING ? NULL : (ka_segment *)entry;
 }
 
+/* The first segment at or after *number that is made, its number in *number; NULL: none. One that is being made at this
+ * moment is passed over. */
+static inline ka_segment *ka_heap_segment_from(const ka_heap *heap, uint32_t *number)
+{
+    for (; *number < heap->segment_limit; ++*number) {
+        uintptr_t entry = ka_load_acquire_ptr(&heap->table->segments[*number]);
+        if (entry == 0)
+            return NULL;
+        if (entry != SEGMENT_MAKING)
+            return (ka_segment *)entry;
+    }
+    return NULL;
+}
+
+#define KA_HEAP_EACH_SEGMENT(heap, segment, number) \
+    for (ka_segment * segment; ((segment) = ka_heap_segment_from((heap), &(number))) != NULL; (number)++)
+
 /* The segment that has a page with this address; NULL if there is none. */
 static inline ka_segment *ka_heap_segment_of(const ka_heap *heap, const void *address)
 {
