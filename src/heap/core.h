@@ -2,6 +2,8 @@
 #ifndef KA_HEAP_CORE_H
 #define KA_HEAP_CORE_H
 
+#include <ka/handler.h>
+
 #include "heap/magazine.h"
 #include "heap/table.h"
 
@@ -21,7 +23,88 @@ void ka_heap_blocks_put(ka_heap *heap, unsigned class, void *const *blocks, uint
 /* Ends every slab that is empty. Returns whether there was one. Any context; linear in the slabs. */
 bool ka_heap_break_up(ka_heap *heap);
 
+/* Blocks from the slabs there are: by the hints, or with `all` by looking at every slab. Any context. */
+bool ka_heap_slabs_take(ka_heap *heap, unsigned class, unsigned max, bool all, ka_slab_batch *out);
+
+/* Up to `max` blocks, by every means that the flags allow. */
+bool ka_heap_blocks_take(ka_heap *heap, unsigned class, unsigned max, ka_flags flags, ka_slab_batch *out);
+
+/* What is wrong with a block that does not belong where its owner said. */
+ka_misuse ka_heap_misuse_of(const ka_heap *heap, const ka_segment *segment, const void *block);
+
+/* Puts the rest of a batch back. */
+void ka_heap_batch_put(ka_heap *heap, const ka_slab_batch *batch);
+
+/* Moves the batch's blocks, as many as fit, into the magazine, so that they come out ascending by address. The magazines
+ * are busy by the caller, here and below. */
+void ka_magazine_fill(ka_magazines *m, unsigned number, ka_slab_batch *batch);
+
+/* How many blocks a refill asks for: half of what the magazine may hold now, and one for the caller. */
+unsigned ka_magazine_refill_count(const ka_magazines *m, unsigned number);
+
+/* Puts the older half of a full magazine back into the slabs. */
+void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number, const void *site);
+
+/* Gives this CPU magazines if it has none and the context allows it. */
+void ka_heap_magazines_want(ka_heap *heap, ka_flags flags);
+
 /* Bytes in free committed pages. A snapshot; linear in the pages / 64. */
 size_t ka_heap_free_committed(const ka_heap *heap);
+
+/* ---- counting: at refill and flush only ---- */
+
+static inline void ka_heap_count_out(ka_heap *heap, size_t bytes)
+{
+    uintptr_t now = ka_fetch_add_ptr(&heap->outside, bytes) + bytes;
+    uintptr_t peak = ka_load_relaxed_ptr(&heap->peak);
+    while (now > peak && !ka_cas_ptr(&heap->peak, &peak, now))
+        ;
+}
+
+static inline void ka_heap_count_in(ka_heap *heap, size_t bytes)
+{
+    ka_fetch_add_ptr(&heap->outside, (uintptr_t)0 - bytes);
+}
+
+static inline void ka_heap_count_pages_out(ka_heap *heap, size_t pages)
+{
+    uintptr_t now = ka_fetch_add_ptr(&heap->pages_used, pages) + pages;
+    if (now > ka_load_relaxed_ptr(&heap->pages_touched))
+        ka_store_relaxed_ptr(&heap->pages_touched, now); /* an estimate: a lost race does not matter */
+}
+
+static inline void ka_heap_count_pages_in(ka_heap *heap, size_t pages)
+{
+    ka_fetch_add_ptr(&heap->pages_used, (uintptr_t)0 - pages);
+}
+
+static inline size_t ka_heap_class_size(const ka_heap *heap, unsigned class)
+{
+    return heap->table->classes.of[class].size;
+}
+
+static inline bool ka_heap_may_sleep(ka_flags flags)
+{
+    return (flags & (KA_NOWAIT | KA_ATOMIC | KA_ANY_CONTEXT)) == 0;
+}
+
+static inline unsigned ka_heap_run_flags(const ka_heap *heap, ka_flags flags)
+{
+    bool commit = heap->has_source && ka_page_source_may_commit(&heap->source, flags);
+    return (commit ? KA_RUNS_COMMIT : 0) | ((flags & KA_ZERO) != 0 ? KA_RUNS_CLEAR : 0);
+}
+
+static inline void ka_heap_report(ka_heap *heap, ka_misuse kind, const void *block, size_t size, const void *site)
+{
+    ka_report_misuse(kind, &heap->allocator, block, size, site);
+}
+
+/* The lowest block of a batch that has one. */
+static inline void *ka_heap_batch_pop(ka_slab_batch *batch)
+{
+    void *block = (void *)(batch->first + (uintptr_t)ka_lowest_bit(batch->bits) * batch->size);
+    batch->bits &= batch->bits - 1;
+    return block;
+}
 
 #endif

@@ -63,8 +63,7 @@ bool ka_heap_walk(ka_heap *heap, ka_visit *visit, void *context)
     for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++)
         (void)ka_heap_flush_slot(heap, slot);
     uint32_t at = 0;
-    KA_HEAP_EACH_SEGMENT(heap, segment, at)
-    {
+    KA_HEAP_EACH_SEGMENT (heap, segment, at) {
         if (!walk_segment(heap, segment, visit, context))
             return false;
     }
@@ -75,8 +74,7 @@ size_t ka_heap_free_committed(const ka_heap *heap)
 {
     size_t pages = 0;
     uint32_t at = 0;
-    KA_HEAP_EACH_SEGMENT(heap, segment, at)
-    {
+    KA_HEAP_EACH_SEGMENT (heap, segment, at) {
         ka_runs_stats census;
         ka_runs_census(&segment->runs, &census);
         pages += census.free_committed;
@@ -124,8 +122,7 @@ void ka_heap_stats(const ka_heap *heap, ka_stats *out)
 {
     ka_stats s = { 0 };
     uint32_t at = 0;
-    KA_HEAP_EACH_SEGMENT(heap, segment, at)
-    {
+    KA_HEAP_EACH_SEGMENT (heap, segment, at) {
         segment_stats(heap, segment, &s);
     }
     size_t cached = 0;
@@ -171,8 +168,7 @@ const char *ka_heap_check(const ka_heap *heap)
     const char *broken = ka_classes_check(&heap->table->classes);
     size_t outside = 0;
     uint32_t at = 0;
-    KA_HEAP_EACH_SEGMENT(heap, segment, at)
-    {
+    KA_HEAP_EACH_SEGMENT (heap, segment, at) {
         if (broken != NULL)
             break;
         broken = ka_slabs_check(&segment->slabs);
