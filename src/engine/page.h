@@ -5,6 +5,7 @@
  *    |       0        |    0    |   0    | 0 |   idle: free, or inside of a run, or not the heap's to give
  *    |             pages                 | 1 |   the first page of a run of so many pages
  *    | pages back     |    0    | class  | 2 |   a slab: how far behind lies its first page
+ *    |             pages                 | 3 |   the first page of a parked run: freed, and kept aside
  *    +----------------+---------+--------+---+
  *
  * Only the owner of a page changes its descriptor. Anybody may read it: one load tells an unsized free all it needs.
@@ -26,6 +27,9 @@
 static inline uint32_t ka_page_run(uint32_t pages) { return pages << 2 | 1; }
 static inline bool ka_page_is_run(uint32_t descriptor) { return (descriptor & 3) == 1; }
 static inline uint32_t ka_page_run_pages(uint32_t descriptor) { return descriptor >> 2; }
+
+static inline uint32_t ka_page_parked(uint32_t pages) { return pages << 2 | 3; }
+static inline bool ka_page_is_parked(uint32_t descriptor) { return (descriptor & 3) == 3; }
 
 static inline uint32_t ka_page_slab(unsigned class, uint32_t back) { return back << 16 | (uint32_t)class << 2 | 2; }
 static inline bool ka_page_is_slab(uint32_t descriptor) { return (descriptor & 3) == 2; }

@@ -430,6 +430,18 @@ bool ka_runs_release(ka_runs *runs, uint32_t page, uint32_t count)
     return true;
 }
 
+bool ka_runs_park(ka_runs *runs, uint32_t page, uint32_t count)
+{
+    uint32_t found = ka_page_run(count);
+    return page < runs->page_count && ka_cas_32(&runs->pages[page], &found, ka_page_parked(count));
+}
+
+bool ka_runs_unpark(ka_runs *runs, uint32_t page, uint32_t count)
+{
+    uint32_t found = ka_page_parked(count);
+    return page < runs->page_count && ka_cas_32(&runs->pages[page], &found, ka_page_run(count));
+}
+
 /* ---- commit ahead, and trim: one word of pages at a time ---- */
 
 /* The `n` lowest, or the `n` highest, set bits of x. */
@@ -590,7 +602,7 @@ const char *ka_runs_check(const ka_runs *runs)
         if (descriptor != KA_PAGE_IDLE && ka_bit_get(runs->free, page))
             return "a free page has a descriptor";
         const char *broken = NULL;
-        if (ka_page_is_run(descriptor))
+        if (ka_page_is_run(descriptor) || ka_page_is_parked(descriptor))
             broken = run_check(runs, page, ka_page_run_pages(descriptor));
         if (broken != NULL)
             return broken;

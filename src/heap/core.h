@@ -45,6 +45,13 @@ unsigned ka_magazine_refill_count(const ka_magazines *m, unsigned number);
 /* Puts the older half of a full magazine back into the slabs. */
 void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number, const void *site);
 
+/* Parks the run of `pages` pages at `block` in this CPU's magazines. false: it is too long, the magazines are busy, or it is no
+ * such run any more. */
+bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t pages);
+
+/* A parked run of just so many pages, aligned; NULL if this CPU has none. */
+void *ka_heap_unpark(ka_heap *heap, uint32_t pages, size_t align);
+
 /* Gives this CPU magazines if it has none and the context allows it. */
 void ka_heap_magazines_want(ka_heap *heap, ka_flags flags);
 

@@ -92,6 +92,13 @@ static void *run_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags)
     size_t align_pages = ka_max(align >> heap->page_shift, 1);
     if (pages >= KA_PAGE_LIMIT || align_pages >= KA_PAGE_LIMIT)
         return NULL;
+    void *parked = ka_heap_unpark(heap, (uint32_t)pages, align);
+    if (parked != NULL) {
+        ka_heap_count_out(heap, pages << heap->page_shift);
+        if ((flags & KA_ZERO) != 0)
+            ka_clear(parked, size);
+        return parked;
+    }
     ka_segment *segment = NULL;
     uint32_t page = ka_heap_pages_claim(heap, (uint32_t)pages, (uint32_t)align_pages, flags, &segment);
     if (page == KA_NO_PAGE && (flags & KA_ANY_CONTEXT) == 0) {
@@ -165,11 +172,14 @@ static void run_free(ka_heap *heap, void *block, size_t pages, size_t size, cons
         page = ka_segment_page_of(heap, segment, block);
         length = ka_runs_length(&segment->runs, page);
     }
-    if (length == 0 || (pages != 0 && pages != length) || !ka_runs_release(&segment->runs, page, length)) {
+    bool fits = length != 0 && (pages == 0 || pages == length);
+    bool parked = fits && ka_heap_park(heap, segment, block, length);
+    if (!parked && !(fits && ka_runs_release(&segment->runs, page, length))) {
         ka_heap_report(heap, ka_heap_misuse_of(heap, segment, block), block, size, site);
         return;
     }
-    ka_heap_count_pages_in(heap, length);
+    if (!parked)
+        ka_heap_count_pages_in(heap, length);
     ka_heap_count_in(heap, (size_t)length << heap->page_shift);
 }
 

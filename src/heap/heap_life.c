@@ -8,6 +8,7 @@
 /* Heaps below this many bytes for each CPU keep nothing in magazines. */
 #define MAGAZINE_MIN_SHARE ((size_t)4 << 20)
 #define MAGAZINE_BYTES     ((size_t)64 << 10)
+#define PARK_BYTES         ((size_t)1 << 20)
 
 static bool options_valid(const ka_heap_options *o, unsigned page_shift, unsigned segment_shift)
 {
@@ -58,7 +59,10 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
         return false;
     }
     size_t share = heap->size / ka_max(ka_port_cpu_count(), 1);
-    heap->table->magazine_bytes = share < MAGAZINE_MIN_SHARE ? 0 : (uint32_t)ka_min(share / 64, MAGAZINE_BYTES);
+    if (share >= MAGAZINE_MIN_SHARE) {
+        heap->table->magazine_bytes = (uint32_t)ka_min(share / 64, MAGAZINE_BYTES);
+        heap->table->park_pages = (uint32_t)(ka_min(share / 64, PARK_BYTES) >> page_shift);
+    }
     return true;
 }
 

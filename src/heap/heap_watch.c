@@ -44,6 +44,10 @@ static bool walk_segment(const ka_heap *heap, const ka_segment *segment, ka_visi
             pages = heap->table->classes.of[ka_page_slab_class(descriptor)].pages;
             if (!walk_slab(heap, segment, page, visit, context))
                 return false;
+        } else if (ka_page_is_parked(descriptor)) { /* by a CPU whose magazines were busy */
+            pages = ka_page_run_pages(descriptor);
+            if (!visit(context, start, (size_t)pages << heap->page_shift, false))
+                return false;
         } else if (ka_page_is_run(descriptor)) {
             pages = ka_page_run_pages(descriptor);
             if (!is_own_run(heap, start) && !visit(context, start, (size_t)pages << heap->page_shift, true))

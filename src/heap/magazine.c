@@ -76,6 +76,7 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
 {
     m->run = run;
     m->run_pages = pages;
+    ka_clear(m->parked, sizeof m->parked);
     magazine_set(m, 0, slots++, 0);
     for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
         size_t limit = magazine_limit(heap, class);
@@ -130,6 +131,72 @@ void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number
     m->top[number] = bottom + (length - out);
 }
 
+/* ---- parked runs ---- */
+
+static void parked_release(ka_heap *heap, ka_parked_run *parked)
+{
+    if (parked->block == NULL)
+        return;
+    ka_segment *segment = ka_heap_segment_of(heap, parked->block);
+    (void)ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, parked->block), parked->pages);
+    run_give(heap, parked->block, parked->pages);
+    parked->block = NULL;
+}
+
+bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t pages)
+{
+    if (pages > heap->table->park_pages)
+        return false;
+    bool done = false;
+    ka_port_pin_state pin = ka_port_pin();
+    ka_magazines *m = ka_heap_magazines(heap);
+    if (ka_port_busy_take(&m->busy)) {
+        done = ka_runs_park(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
+        if (done) {
+            ka_parked_run *parked = &m->parked[m->park_next++ % KA_PARKED_RUNS];
+            parked_release(heap, parked);
+            parked->block = block;
+            parked->pages = pages;
+        }
+        ka_port_busy_give(&m->busy);
+    }
+    ka_port_unpin(pin);
+    return done;
+}
+
+static void *parked_find(ka_heap *heap, ka_magazines *m, uint32_t pages, size_t align)
+{
+    for (unsigned i = 0; i < KA_PARKED_RUNS; i++) {
+        ka_parked_run *parked = &m->parked[i];
+        void *block = parked->block;
+        if (block == NULL || parked->pages != pages || (uintptr_t)block % align != 0)
+            continue;
+        ka_segment *segment = ka_heap_segment_of(heap, block);
+        parked->block = NULL;
+        m->park_next = i; /* an empty place is taken first */
+        if (ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, block), pages))
+            return block;
+    }
+    return NULL;
+}
+
+void *ka_heap_unpark(ka_heap *heap, uint32_t pages, size_t align)
+{
+    if (pages > heap->table->park_pages)
+        return NULL;
+    void *block = NULL;
+    ka_port_pin_state pin = ka_port_pin();
+    ka_magazines *m = ka_heap_magazines(heap);
+    if (ka_port_busy_take(&m->busy)) {
+        block = parked_find(heap, m, pages, align);
+        ka_port_busy_give(&m->busy);
+    }
+    ka_port_unpin(pin);
+    return block;
+}
+
+/* ---- flush and retire ---- */
+
 static void magazines_empty(ka_heap *heap, ka_magazines *m)
 {
     for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
@@ -137,6 +204,8 @@ static void magazines_empty(ka_heap *heap, ka_magazines *m)
         ka_heap_blocks_put(heap, class, m->bottom[number], ka_magazine_length(m, number), NULL);
         m->top[number] = m->bottom[number];
     }
+    for (unsigned i = 0; i < KA_PARKED_RUNS; i++)
+        parked_release(heap, &m->parked[i]);
 }
 
 bool ka_heap_flush_slot(ka_heap *heap, unsigned slot)

@@ -21,6 +21,13 @@
 /* Arrays by number: 1 + the class; number 0 stands for what is no class, and is always empty and always full. */
 #define KA_MAGAZINE_COUNT (KA_CLASS_COUNT + 1)
 
+/* A few runs that were freed last on this CPU: large blocks come and go with the same length, and a run costs a search. */
+#define KA_PARKED_RUNS 4u
+typedef struct ka_parked_run {
+    void *block; /* or NULL */
+    uint32_t pages;
+} ka_parked_run;
+
 typedef struct ka_magazines {
     void **top[KA_MAGAZINE_COUNT];
     void **end[KA_MAGAZINE_COUNT];
@@ -29,6 +36,8 @@ typedef struct ka_magazines {
     void *run;
     void **bottom[KA_MAGAZINE_COUNT];
     void **limit[KA_MAGAZINE_COUNT];
+    ka_parked_run parked[KA_PARKED_RUNS];
+    uint32_t park_next; /* which of them gives way */
 } ka_magazines;
 
 /* Always busy: what stands for the magazines of who has none. */

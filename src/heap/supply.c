@@ -151,7 +151,9 @@ ka_misuse ka_heap_misuse_of(const ka_heap *heap, const ka_segment *segment, cons
     uint32_t page = ka_segment_page_of(heap, segment, block);
     if (ka_runs_length(&segment->runs, page) != 0 && (uintptr_t)block % ka_heap_page(heap) == 0)
         return KA_MISUSE_WRONG_SIZE;
-    return ka_runs_is_free(&segment->runs, page) ? KA_MISUSE_DOUBLE_FREE : KA_MISUSE_INTERIOR; /* inside of a run */
+    bool parked = ka_page_is_parked(ka_load_relaxed_32(&segment->runs.pages[page]));
+    return parked || ka_runs_is_free(&segment->runs, page) ? KA_MISUSE_DOUBLE_FREE
+                                                           : KA_MISUSE_INTERIOR; /* inside of a run */
 }
 
 void ka_heap_blocks_put(ka_heap *heap, unsigned class, void *const *blocks, uint32_t count, const void *site)

@@ -37,6 +37,7 @@ typedef struct ka_heap_table {
     ka_heap_count counts[KA_CLASS_COUNT];
     uintptr_t *segments;     /* segment_limit of them */
     uint32_t magazine_bytes; /* at most so much memory in one magazine */
+    uint32_t park_pages;     /* longer runs are not parked */
 } ka_heap_table;
 
 static inline size_t ka_heap_page(const ka_heap *heap)
