@@ -19,7 +19,7 @@ endfunction()
 ka_kernel(demo examples/kernel/*.c tools/trace/*.c)
 ka_kernel(check tests/kernel/*.c tests/kit/kit.c tests/suite/suite.c tests/suite/*_suite.c)
 
-file(WRITE ${CMAKE_BINARY_DIR}/tests.list
-    "kernel/suites\t${CMAKE_SOURCE_DIR}/tools/run-kernel.sh\t${CMAKE_BINARY_DIR}/check.elf\n"
-    "kernel/crash\t${CMAKE_SOURCE_DIR}/tests/kernel/crash_test.sh\t${CMAKE_BINARY_DIR}/check.elf\n"
-    "kernel/demo\t${CMAKE_SOURCE_DIR}/tests/kernel/demo_test.sh\t${CMAKE_BINARY_DIR}/demo.elf\n")
+ka_test(kernel/suites ${CMAKE_SOURCE_DIR}/tools/run-kernel.sh ${CMAKE_BINARY_DIR}/check.elf)
+ka_test(kernel/crash ${CMAKE_SOURCE_DIR}/tests/kernel/crash_test.sh ${CMAKE_BINARY_DIR}/check.elf)
+ka_test(kernel/demo ${CMAKE_SOURCE_DIR}/tests/kernel/demo_test.sh ${CMAKE_BINARY_DIR}/demo.elf)
+file(WRITE ${CMAKE_BINARY_DIR}/tests.list "${KA_TESTS}")

@@ -11,6 +11,7 @@
 #ifndef KA_ALLOC_H
 #define KA_ALLOC_H
 
+#include <ka/handler.h>
 #include <ka/layout.h>
 #include <ka/types.h>
 
@@ -126,6 +127,15 @@ KA_MUST_USE static inline void *ka_resize_items(ka_allocator *a, void *block, si
     if (KA_UNLIKELY(!ka_layout_array(&all, item, new_n)))
         return NULL;
     return ka_resize(a, block, old_n * item_size, item_align, all.size, item_align, flags);
+}
+
+/* For code that cannot go on without the memory: never returns NULL, ends in ka_alloc_error instead. */
+KA_MUST_USE static inline void *ka_alloc_must(ka_allocator *a, size_t size, size_t align, ka_flags flags)
+{
+    void *block = ka_alloc(a, size, align, flags);
+    if (KA_UNLIKELY(block == NULL))
+        ka_alloc_error(size, align);
+    return block;
 }
 
 /* Typed forms. `T` is a complete object type; the result has type `T *`. */

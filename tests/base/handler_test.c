@@ -139,11 +139,19 @@ static void error_of_4(void)
     ka_alloc_error(4, 4);
 }
 
+static void must_have_4(void)
+{
+    (void)!ka_alloc_must(ka_dummy, 4, 4, 0);
+}
+
 static void alloc_error_by_default(void)
 {
     static const char expected[] = "panic: allocation error: layout { size: 4, align: 4 } (";
     KIT_EXPECT(die(error_of_4) == SIGABRT);
     KIT_EXPECT(strncmp(said, expected, sizeof expected - 1) == 0);
+    KIT_EXPECT(die(must_have_4) == SIGABRT);
+    KIT_EXPECT(strncmp(said, expected, sizeof expected - 1) == 0);
+    KIT_EXPECT(ka_alloc_must(ka_dummy, 0, 64, 0) == ka_empty_block(64)); /* size 0 never fails */
 }
 
 static jmp_buf away;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A short run of a fuzz target, as one line of TAP. Usage: fuzz.sh PROGRAM RUNS
-program=$1 runs=$2
+program=$1 runs=$2 failed=0
 name=$(basename "$program")
 log=$(mktemp)
 dir=$(mktemp -d)
@@ -12,6 +12,8 @@ else
     for input in "$dir"/*; do
         [ -f "$input" ] && echo "# input, hex: $(od -An -v -tx1 "$input" | tr -d ' \n')"
     done
+    failed=1
     echo "not ok 1 - $name: $runs runs"
 fi
 echo "1..1"
+exit $failed

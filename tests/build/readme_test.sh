@@ -15,6 +15,7 @@ int main(void)
 }
 END
 number=0
+failed=0
 for cc in gcc clang; do
     number=$((number + 1))
     if $cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user "$dir/readme.c" \
@@ -23,7 +24,9 @@ for cc in gcc clang; do
         echo "ok $number - the README's example, by $cc"
     else
         sed 's/^/# /' "$dir/log"
+        failed=1
         echo "not ok $number - the README's example, by $cc"
     fi
 done
 echo "1..$number"
+exit $failed

@@ -269,6 +269,26 @@ static void runs_with_magazines(void)
     ka_heap_free_unsized(&heap, a);
     ka_heap_free_unsized(&heap, a);
     KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, a));
+    sound(0);
+
+    /* What was freed last is parked: the next of the same length gets it, cleared if it wants, and nobody twice. */
+    a = take(100000);
+    kit_stamp(a, 100000, 1);
+    ka_heap_free(&heap, a, 100000, 16);
+    char *again = ka_heap_alloc(&heap, 99000, 16, KA_ZERO);
+    char *other = take(100000);
+    KIT_EXPECT(again == a && other != NULL && other != a);
+    for (size_t i = 0; i < 99000; i++)
+        KIT_CHECK(again[i] == 0);
+    sound(2);
+    ka_heap_free(&heap, again, 99000, 16);
+    ka_heap_free(&heap, other, 100000, 16);
+    ka_heap_free(&heap, again, 99000, 16);
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, again));
+    ka_heap_flush(&heap);
+    ka_heap_free(&heap, other, 100000, 16);
+    KIT_EXPECT(reported(KA_MISUSE_DOUBLE_FREE, other));
+    sound(0);
     close_heap();
 }
 
