@@ -45,7 +45,7 @@ target_link_libraries(kit PUBLIC ka_flags ka Threads::Threads m)
 
 ka_sources(tests tests/*/*_test.c)
 foreach(source ${tests})
-    file(STRINGS ${source} threads REGEX "pthread_create|kit_threads")
+    file(STRINGS ${source} threads REGEX "pthread_create|noise_run")
     if(KA_SANITIZE STREQUAL "thread" AND NOT threads)
         continue() # nothing to race
     endif()

@@ -4,6 +4,9 @@
 #ifndef INTERLEAVE_NOISE_H
 #define INTERLEAVE_NOISE_H
 
+/* A control must fail within this time. It usually takes less than two seconds; a busy machine may need many. */
+#define CONTROL_SECONDS 240
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>

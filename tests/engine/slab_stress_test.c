@@ -232,7 +232,7 @@ static void robbed(enum theft theft)
 {
     control = theft;
     setup();
-    const char *fault = noise_run(20);
+    const char *fault = noise_run(CONTROL_SECONDS);
     control = NOTHING;
     kit_note("after %lu operations: %s", noise.operations, fault != NULL ? fault : "nothing found");
     KIT_CHECK(fault != NULL);
