@@ -166,17 +166,25 @@ EXPORT void free(void *block)
     release(block);
 }
 
+/* The C library's memset under a name that gcc does not know: for sizes that it can bound it would inline a slow loop. */
+extern void *library_memset(void *to, int byte, size_t size) __asm__("memset");
+
+/* count * size; the division is for numbers of more than 32 bits only. */
+static inline bool multiply(size_t count, size_t size, size_t *bytes)
+{
+    *bytes = count * size;
+    return KA_LIKELY(((count | size) >> 32) == 0) || size == 0 || count <= (size_t)PTRDIFF_MAX / size;
+}
+
 EXPORT void *calloc(size_t count, size_t size)
 {
-    if (size != 0 && count > (size_t)PTRDIFF_MAX / size)
+    size_t bytes;
+    if (!multiply(count, size, &bytes))
         return fail();
-    size_t bytes = count * size;
     if (bytes > TABLE_LARGEST)
         return allocate_slow(bytes, 16, KA_ZERO);
     void *block = allocate(bytes);
-    if (KA_LIKELY(block != NULL))
-        ka_clear(block, bytes);
-    return block;
+    return KA_LIKELY(block != NULL) ? library_memset(block, 0, bytes) : NULL;
 }
 
 EXPORT void *realloc(void *block, size_t size)
@@ -200,9 +208,8 @@ EXPORT void *realloc(void *block, size_t size)
 
 EXPORT void *reallocarray(void *block, size_t count, size_t size)
 {
-    if (size != 0 && count > (size_t)PTRDIFF_MAX / size)
-        return fail();
-    return realloc(block, count * size);
+    size_t bytes;
+    return multiply(count, size, &bytes) ? realloc(block, bytes) : fail();
 }
 
 EXPORT size_t malloc_usable_size(void *block)
