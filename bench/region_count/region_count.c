@@ -1,8 +1,8 @@
 /* region_count.c: how many instructions an allocation and a free of a region take, exactly, one call at a time.
  *
  * The processor is told to trap after each instruction (x86-64, flag TF). The trap's handler counts from the call to
- * the instruction behind it: call, return and whatever is called inside are counted, the caller's other instructions are
- * not. So each figure is the same in every run of the same binary, and a maximum is a real maximum over all calls.
+ * the instruction behind it: call, return and whatever is called inside are counted, the caller's other instructions
+ * are not. So each figure is the same in every run of the same binary, and a maximum is a real maximum over all calls.
  */
 #include <signal.h>
 #include <stdio.h>

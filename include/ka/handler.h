@@ -1,8 +1,8 @@
 /* ka/handler.h: what happens when something goes wrong, and where words go.
  *
  * Three handlers can be replaced, each with a context argument that it gets back. Set them while nothing else runs
- * (start-up, before other CPUs): the pair of function and context is not exchanged atomically. NULL restores the default.
- * Whoever links the library also supplies the two functions of a port at the end of this file.
+ * (start-up, before other CPUs): the pair of function and context is not exchanged atomically. NULL restores the
+ * default. Whoever links the library also supplies the two functions of a port at the end of this file.
  */
 #ifndef KA_HANDLER_H
 #define KA_HANDLER_H

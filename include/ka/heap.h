@@ -28,8 +28,8 @@ typedef struct ka_heap_options {
     const char *name; /* for reports; NULL: "heap" */
 
     /* Where memory comes from. Either `base` and `size` name a range that the caller gives, aligned to a page, with
-     * memory behind all of it (source NULL) or reserved address space that `source` commits; or base is NULL and `source`
-     * reserves `size` bytes. The heap never uses anything else. At least KA_HEAP_MIN_SIZE. */
+     * memory behind all of it (source NULL) or reserved address space that `source` commits; or base is NULL and
+     * `source` reserves `size` bytes. The heap never uses anything else. At least KA_HEAP_MIN_SIZE. */
     const ka_page_source *source;
     void *base;
     size_t size;
@@ -38,8 +38,8 @@ typedef struct ka_heap_options {
     unsigned page_shift;    /* 12 to 16; 0: the port's page */
     unsigned segment_shift; /* the range is managed in pieces of 2^segment_shift bytes, 21 to 34; 0: 25 */
     size_t keep;            /* free bytes that stay committed when the heap trims itself */
-    uint8_t *map_all;       /* NULL, or zeroed memory for the heap's map of classes: a byte for each page by its address,
-                               as if the range began at 0 (a port's malloc finds a block's class with it) */
+    uint8_t *map_all;       /* NULL, or zeroed memory for the heap's map of classes: a byte for each page by its
+                               address, as if the range began at 0 (a port's malloc finds a block's class with it) */
 } ka_heap_options;
 
 /* Called when an allocation left less than `low_water` free committed bytes. In the context of that allocation. */
@@ -70,7 +70,8 @@ void ka_heap_free(ka_heap *heap, void *block, size_t size, size_t align);
 /* Gives back a block whose size the caller does not know. NULL and blocks of size 0 do nothing. */
 void ka_heap_free_unsized(ka_heap *heap, void *block);
 
-/* Changes a block's layout. As ka_resize. In place within a class, and for page runs where the pages behind are free. */
+/* Changes a block's layout. As ka_resize. In place within a class, and for page runs where the pages behind are
+ * free. */
 KA_MUST_USE void *ka_heap_resize(ka_heap *heap, void *block, size_t old_size, size_t old_align, size_t new_size,
                                  size_t new_align, ka_flags flags);
 
@@ -101,8 +102,8 @@ void ka_heap_flush(ka_heap *heap);
  * returns  false if they are in use, for ever perhaps: nothing was done */
 bool ka_heap_flush_slot(ka_heap *heap, unsigned slot);
 
-/* Takes the slot's magazines away and their blocks back, from a CPU or thread that will not come back. What was in use at
- * that moment (a thread that was killed inside, the others at a fork) is lost: at most the magazines' blocks. */
+/* Takes the slot's magazines away and their blocks back, from a CPU or thread that will not come back. What was in use
+ * at that moment (a thread that was killed inside, the others at a fork) is lost: at most the magazines' blocks. */
 void ka_heap_retire_slot(ka_heap *heap, unsigned slot);
 
 /* Ends slabs that are empty and gives free memory back to the source until `keep` free bytes are committed.

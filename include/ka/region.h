@@ -5,8 +5,9 @@
  * Not thread-safe: wrap it in ka_locked. Never waits, never calls out but to `refill` and the misuse handler: any
  * context, any IRQL.
  *
- * Nothing is kept inside an allocated block: no overflow can damage the heap's own record, which lies at the end of each
- * range and takes about 2 % of it (1 KiB: 25 %). Free blocks hold links; they are checked against the record before use.
+ * Nothing is kept inside an allocated block: no overflow can damage the heap's own record, which lies at the end of
+ * each range and takes about 2 % of it (1 KiB: 25 %). Free blocks hold links; they are checked against the record
+ * before use.
  */
 #ifndef KA_REGION_H
 #define KA_REGION_H
@@ -60,8 +61,8 @@ typedef struct ka_region {
 #define ka_region_init KA_CONFIGURED(ka_region_init)
 void ka_region_init(ka_region *region);
 
-/* Gives the region a range of memory, disjoint from the others. A range that begins where a claimed one ends extends it,
- * so that blocks can span the seam; any other range takes a slot of KA_CFG_REGION_RANGES.
+/* Gives the region a range of memory, disjoint from the others. A range that begins where a claimed one ends extends
+ * it, so that blocks can span the seam; any other range takes a slot of KA_CFG_REGION_RANGES.
  *
  * base     aligned to 16 bytes
  * size     bytes, KA_REGION_MIN_RANGE to KA_REGION_MAX_RANGE; a rest below 16 bytes is not used

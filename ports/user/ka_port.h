@@ -1,8 +1,8 @@
 /* ports/user/ka_port.h: the hot half of the user-space port (POSIX threads). See ports/contract.h.
  *
- * There is no interrupt to turn off in user space: a signal handler must not take a lock of this port that the thread it
- * interrupted may hold. A thread cannot be pinned to a CPU cheaply either: what the contract calls a CPU is a thread here,
- * with a slot that it gets at its first allocation and gives back when it ends.
+ * There is no interrupt to turn off in user space: a signal handler must not take a lock of this port that the thread
+ * it interrupted may hold. A thread cannot be pinned to a CPU cheaply either: what the contract calls a CPU is a thread
+ * here, with a slot that it gets at its first allocation and gives back when it ends.
  */
 #ifndef KA_PORT_H
 #define KA_PORT_H

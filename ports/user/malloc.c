@@ -1,14 +1,14 @@
 /* ports/user/malloc.c: the C library's names over one general heap: libka-malloc.so, for LD_PRELOAD.
  *
  * Size 0 counts as 1. Failure is NULL with errno ENOMEM; free keeps errno. The heap is made at the first call, in the
- * largest power of two of address space that the system gives, 1 TiB at most: that is a bound on addresses, memory is taken
- * as it is touched. A pointer that is not the heap's is reported and left alone.
+ * largest power of two of address space that the system gives, 1 TiB at most: that is a bound on addresses, memory is
+ * taken as it is touched. A pointer that is not the heap's is reported and left alone.
  *
  * Three shortcuts make the hot path, all of them filled in on the slow one:
  * - a thread's magazines lie in its thread-local storage, one load away;
- * - the heap's map of classes covers every address that a program can have (a byte for each page, 32 GiB of address space of
- *   which only what stands for the heap is ever touched), so that a free needs no check of bounds: what is not the heap's has
- *   number 0, the magazine that is always full;
+ * - the heap's map of classes covers every address that a program can have (a byte for each page, 32 GiB of address
+ *   space of which only what stands for the heap is ever touched), so that a free needs no check of bounds: what is not
+ *   the heap's has number 0, the magazine that is always full;
  * - a thread-local table gives the magazine's number of each size up to 4 KiB.
  *
  * C++'s operators go the same way. Where memory runs out `new` calls the next definition, the C++ library's own: that
@@ -166,7 +166,8 @@ EXPORT void free(void *block)
     release(block);
 }
 
-/* The C library's memset under a name that gcc does not know: for sizes that it can bound it would inline a slow loop. */
+/* The C library's memset under a name that gcc does not know: for sizes that it can bound it would inline a slow
+ * loop. */
 extern void *library_memset(void *to, int byte, size_t size) __asm__("memset");
 
 /* count * size; the division is for numbers of more than 32 bits only. */

@@ -1,8 +1,8 @@
 /* ports/user/threads.c: what the port's contract calls CPUs are threads here. A thread gets the lowest free slot at its
  * first allocation; when it ends its magazines are drained in every registered heap and the slot is free again.
  *
- * After a fork the child has one thread. The slots of the others are drained there and freed; what was in magazines that
- * were busy at the moment of the fork is lost to the child.
+ * After a fork the child has one thread. The slots of the others are drained there and freed; what was in magazines
+ * that were busy at the moment of the fork is lost to the child.
  */
 #include <pthread.h>
 

@@ -10,8 +10,11 @@
 #include <ka/config.h>
 #include <ka/handler.h>
 
-#define KA_ASSERT(fact) (KA_LIKELY(fact) ? (void)0 : ka_port_panic("assertion failed: " #fact, __FILE__, __LINE__))
-#define KA_DEBUG(fact)  (!KA_CFG_DEBUG || KA_LIKELY(fact) ? (void)0 : ka_port_panic("assertion failed: " #fact, __FILE__, __LINE__))
-#define KA_SLOW(fact)   (!KA_CFG_SLOW || KA_LIKELY(fact) ? (void)0 : ka_port_panic("assertion failed: " #fact, __FILE__, __LINE__))
+#define KA_MUST_HOLD_(on, fact, text) \
+    (!(on) || KA_LIKELY(fact) ? (void)0 : ka_port_panic("assertion failed: " text, __FILE__, __LINE__))
+
+#define KA_ASSERT(fact) KA_MUST_HOLD_(1, fact, #fact)
+#define KA_DEBUG(fact)  KA_MUST_HOLD_(KA_CFG_DEBUG, fact, #fact)
+#define KA_SLOW(fact)   KA_MUST_HOLD_(KA_CFG_SLOW, fact, #fact)
 
 #endif

@@ -31,8 +31,8 @@
  * to go around within one search to be mistaken.
  *
  * First. For lengths of 2^i pages and more, the place of the first such stretch that the last search saw. The next one
- * starts there, and what makes pages free moves it back to the stretch that they complete. These places are only hints: a
- * search that finds nothing behind one is done again from page 0.
+ * starts there, and what makes pages free moves it back to the stretch that they complete. These places are only hints:
+ * a search that finds nothing behind one is done again from page 0.
  *
  * Order. First fit by address: it keeps runs low and the top of the segment free for trim, and was measured to fragment
  * no more than best fit (Johnstone and Wilson, "The memory fragmentation problem: solved?", 1998). Committed pages are
@@ -289,7 +289,8 @@ static uint32_t search_from(const ka_runs *runs, open_pages which, uint32_t from
     return KA_NO_PAGE;
 }
 
-/* The same from wherever it is worth to start, and from page 0 before it says no: then `longest` is the longest stretch. */
+/* The same from wherever it is worth to start, and from page 0 before it says no: then `longest` is the longest
+ * stretch. */
 static uint32_t search(ka_runs *runs, open_pages which, uint32_t count, uint32_t align, uint32_t *longest)
 {
     unsigned i = (unsigned)ka_min(ka_highest_bit(count), KA_RUNS_FIRST - 1);

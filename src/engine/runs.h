@@ -99,8 +99,8 @@ bool ka_runs_shrink(ka_runs *runs, uint32_t page, uint32_t count, uint32_t new_c
  */
 bool ka_runs_release(ka_runs *runs, uint32_t page, uint32_t count);
 
-/* Parks a run: freed, as far as its owner is concerned, but its pages stay out of the bitmaps for one who wants as many soon.
- * Who parked it unparks it, to hand it out again or to release it. Of several frees of a run one succeeds.
+/* Parks a run: freed, as far as its owner is concerned, but its pages stay out of the bitmaps for one who wants as many
+ * soon. Who parked it unparks it, to hand it out again or to release it. Of several frees of a run one succeeds.
  * returns  false and nothing changed if no run (or parked run) of `count` pages begins there. cost  one atomic step */
 bool ka_runs_park(ka_runs *runs, uint32_t page, uint32_t count);
 bool ka_runs_unpark(ka_runs *runs, uint32_t page, uint32_t count);

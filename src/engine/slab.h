@@ -123,7 +123,8 @@ void ka_slab_put_batch(ka_slabs *slabs, const ka_slab_batch *batch);
 
 /* Puts blocks of one class back, in any order, neighbours in the array that share a word in one atomic step.
  * Stops early at a block that is not the class's or after a double free, with the reason: report it, skip one block
- * (not for KA_SLAB_DOUBLED) or go to its segment, and call again for the rest. Stops also when a slab may be full again.
+ * (not for KA_SLAB_DOUBLED) or go to its segment, and call again for the rest. Stops also when a slab may be full
+ * again.
  *
  * cost     one atomic step for each change of word, one more where a word was empty
  */

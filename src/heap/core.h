@@ -12,8 +12,8 @@
 
 extern const ka_allocator_ops ka_heap_ops;
 
-/* Takes a run of pages by every means that the flags allow: from committed pages, by commit, in a new segment, from slabs
- * that are empty. KA_NO_PAGE: none. With KA_ZERO they are cleared. */
+/* Takes a run of pages by every means that the flags allow: from committed pages, by commit, in a new segment, from
+ * slabs that are empty. KA_NO_PAGE: none. With KA_ZERO they are cleared. */
 uint32_t ka_heap_pages_claim(ka_heap *heap, uint32_t count, uint32_t align, ka_flags flags, ka_segment **in);
 void ka_heap_pages_release(ka_heap *heap, ka_segment *segment, uint32_t page, uint32_t count);
 
@@ -35,8 +35,8 @@ ka_misuse ka_heap_misuse_of(const ka_heap *heap, const ka_segment *segment, cons
 /* Puts the rest of a batch back. */
 void ka_heap_batch_put(ka_heap *heap, const ka_slab_batch *batch);
 
-/* Moves the batch's blocks, as many as fit, into the magazine, so that they come out ascending by address. The magazines
- * are busy by the caller, here and below. */
+/* Moves the batch's blocks, as many as fit, into the magazine, so that they come out ascending by address. The
+ * magazines are busy by the caller, here and below. */
 void ka_magazine_fill(ka_magazines *m, unsigned number, ka_slab_batch *batch);
 
 /* How many blocks a refill asks for: half of what the magazine may hold now, and one for the caller. */
@@ -45,8 +45,8 @@ unsigned ka_magazine_refill_count(const ka_magazines *m, unsigned number);
 /* Puts the older half of a full magazine back into the slabs. */
 void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number, const void *site);
 
-/* Parks the run of `pages` pages at `block` in this CPU's magazines. false: it is too long, the magazines are busy, or it is no
- * such run any more. */
+/* Parks the run of `pages` pages at `block` in this CPU's magazines. false: it is too long, the magazines are busy, or
+ * it is no such run any more. */
 bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t pages);
 
 /* A parked run of just so many pages, aligned; NULL if this CPU has none. */

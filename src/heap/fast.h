@@ -1,5 +1,5 @@
-/* heap/fast.h: the hot path of the general heap: a block from or into the magazine of this CPU. Private to the heap and to
- * the ports that give it other names (malloc). See heap.c for the theory. */
+/* heap/fast.h: the hot path of the general heap: a block from or into the magazine of this CPU. Private to the heap and
+ * to the ports that give it other names (malloc). See heap.c for the theory. */
 #ifndef KA_HEAP_FAST_H
 #define KA_HEAP_FAST_H
 
@@ -11,8 +11,8 @@
 KA_NOINLINE void *ka_heap_block_alloc_slow(ka_heap *heap, unsigned number, ka_flags flags);
 KA_NOINLINE void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const void *site);
 
-/* Makes `m`, memory of the caller's, the magazines of a slot that has none; they stay busy if there is no memory. Where the
- * page source may be called. ka_heap_retire_slot ends that. */
+/* Makes `m`, memory of the caller's, the magazines of a slot that has none; they stay busy if there is no memory. Where
+ * the page source may be called. ka_heap_retire_slot ends that. */
 void ka_heap_attach(ka_heap *heap, unsigned slot, ka_magazines *m);
 
 static inline ka_magazines *ka_heap_magazines_of(const ka_heap *heap, unsigned slot)

@@ -10,27 +10,28 @@
  *        ^  commit             | trim
  *     [ page source ]
  *
- * State lives in bitmaps and per-CPU arrays, never in blocks. A free list in the blocks would be touched at each step, could
- * be overwritten, and needs a lock or a doubled compare-exchange; bits need neither, and 64 of them change hands at once.
+ * State lives in bitmaps and per-CPU arrays, never in blocks. A free list in the blocks would be touched at each step,
+ * could be overwritten, and needs a lock or a doubled compare-exchange; bits need neither, and 64 of them change hands
+ * at once.
  *
- * Any context. An interrupt, NMI or signal handler that lands while the interrupted code is inside the magazines sees them
- * busy and goes to the bitmaps for its one block. Everything below the magazines is lock-free: a step is repeated only
- * because another CPU's succeeded. With KA_ANY_CONTEXT or any flag that the page source does not list, nothing is
- * committed: such requests live on committed pages, of which ka_heap_commit keeps some ready. Large blocks are page runs and
- * follow the same rule: no lock, so an interrupted holder cannot exist.
+ * Any context. An interrupt, NMI or signal handler that lands while the interrupted code is inside the magazines sees
+ * them busy and goes to the bitmaps for its one block. Everything below the magazines is lock-free: a step is repeated
+ * only because another CPU's succeeded. With KA_ANY_CONTEXT or any flag that the page source does not list, nothing is
+ * committed: such requests live on committed pages, of which ka_heap_commit keeps some ready. Large blocks are page
+ * runs and follow the same rule: no lock, so an interrupted holder cannot exist.
  *
  * free never calls the page source. Memory goes back in ka_heap_trim, or in an allocation that may sleep and finds that
  * more than `keep` bytes were released since the last time.
  *
- * Refusals. NULL comes when neither the magazines of this CPU, nor any slab, nor the runs (also after all empty slabs have
- * been broken up) can serve. Blocks that other CPUs keep in their magazines are not seen: at most
+ * Refusals. NULL comes when neither the magazines of this CPU, nor any slab, nor the runs (also after all empty slabs
+ * have been broken up) can serve. Blocks that other CPUs keep in their magazines are not seen: at most
  * size/64 of the heap for each class, and none in heaps below 4 MiB for each CPU, where magazines hold nothing.
  *
  * Shortcomings. A slab with one live block keeps its pages. A class has no fallback to a larger one when the heap is
  * nearly full. Magazines are sized for the worst case in address space: about 36 KiB for each CPU.
  *
- * Magazines over slabs are Bonwick's ("Magazines and Vmem", 2001); bitmaps instead of lists, and the busy mark instead of
- * disabled interrupts, are ours.
+ * Magazines over slabs are Bonwick's ("Magazines and Vmem", 2001); bitmaps instead of lists, and the busy mark instead
+ * of disabled interrupts, are ours.
  */
 #include <ka/heap.h>
 
@@ -70,7 +71,13 @@ void *ka_heap_block_alloc_slow(ka_heap *heap, unsigned number, ka_flags flags)
         return block;
     ka_slab_batch batch;
     bool for_magazine = ka_port_slot() != 0; /* a guess where the code is not pinned; nothing depends on it */
-    if (!ka_heap_blocks_take(heap, number - 1, for_magazine ? MAGAZINE_START : 1, flags, &batch))
+    unsigned max = for_magazine ? MAGAZINE_START : 1;
+    bool taken = ka_heap_blocks_take(heap, number - 1, max, flags, &batch);
+    if (!taken && (flags & KA_ANY_CONTEXT) == 0) { /* what this CPU keeps of other classes may free a slab */
+        ka_heap_flush(heap);
+        taken = ka_heap_blocks_take(heap, number - 1, max, flags, &batch);
+    }
+    if (!taken)
         return NULL;
     block = ka_heap_batch_pop(&batch);
     if (batch.bits != 0) {

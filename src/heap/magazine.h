@@ -21,7 +21,8 @@
 /* Arrays by number: 1 + the class; number 0 stands for what is no class, and is always empty and always full. */
 #define KA_MAGAZINE_COUNT (KA_CLASS_COUNT + 1)
 
-/* A few runs that were freed last on this CPU: large blocks come and go with the same length, and a run costs a search. */
+/* A few runs that were freed last on this CPU: large blocks come and go with the same length, and a run costs a
+ * search. */
 #define KA_PARKED_RUNS 4u
 typedef struct ka_parked_run {
     void *block; /* or NULL */

@@ -119,10 +119,6 @@ bool ka_heap_blocks_take(ka_heap *heap, unsigned class, unsigned max, ka_flags f
 {
     bool taken = ka_heap_slabs_take(heap, class, max, false, out) || slab_make(heap, class, max, flags, out) ||
                  ka_heap_slabs_take(heap, class, max, true, out);
-    if (!taken && (flags & KA_ANY_CONTEXT) == 0) { /* what this CPU keeps of other classes may free a slab */
-        ka_heap_flush(heap);
-        taken = ka_heap_slabs_take(heap, class, max, false, out) || slab_make(heap, class, max, flags, out);
-    }
     if (taken)
         ka_heap_count_out(heap, (size_t)ka_count_bits(out->bits) * out->size);
     return taken;

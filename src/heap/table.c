@@ -107,8 +107,9 @@ bool ka_heap_table_make(ka_heap *heap, unsigned min_blocks)
     return true;
 }
 
-/* Reserves the next entry for a segment. If somebody is making one at this moment, waits a while for it, and returns false
- * with *made true when it is there. A maker that never ends (the other threads of a process that forked) is passed over. */
+/* Reserves the next entry for a segment. If somebody is making one at this moment, waits a while for it, and returns
+ * false with *made true when it is there. A maker that never ends (the other threads of a process that forked) is
+ * passed over. */
 static bool entry_take(ka_heap *heap, uint32_t *number, bool *made)
 {
     *made = false;

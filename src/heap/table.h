@@ -93,8 +93,9 @@ static inline void *ka_segment_page_at(const ka_heap *heap, const ka_segment *se
 bool ka_heap_table_make(ka_heap *heap, unsigned min_blocks);
 bool ka_heap_segment_make(ka_heap *heap);
 
-/* Adds pages to the segment's runs that it did not use so far: `wanted` at least, or all there are. Searches end where the
- * added pages end, so a segment of many GiB costs only what is used of it. false: all were added before. Any context. */
+/* Adds pages to the segment's runs that it did not use so far: `wanted` at least, or all there are. Searches end where
+ * the added pages end, so a segment of many GiB costs only what is used of it. false: all were added before. Any
+ * context. */
 bool ka_segment_open(const ka_heap *heap, ka_segment *segment, uint32_t wanted);
 
 #endif

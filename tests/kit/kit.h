@@ -47,7 +47,8 @@ void kit_note(const char *format, ...) KA_PRINTF(1, 2);
 /* Where lines go; a host program needs not call it: kit_host.c does. */
 void kit_set_output(void (*write)(const char *line));
 
-/* Starts the count over, runs cases under "<suite>: <name>", and ends with the plan line. kit_end returns 0 if all passed. */
+/* Starts the count over, runs cases under "<suite>: <name>", and ends with the plan line. kit_end returns 0 if all
+ * passed. */
 void kit_begin(void);
 void kit_run(const char *suite, const kit_case *cases, size_t count);
 int kit_end(void);

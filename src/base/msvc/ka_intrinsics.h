@@ -1,7 +1,7 @@
 /* ka_intrinsics.h over the `_Interlocked*`, `_BitScan*` and `_umul128` intrinsics of Microsoft's compiler, which has no
  * usable C11 atomics. Plain loads and stores of these widths are atomic on x64 and ARM64; `volatile` keeps the compiler
- * from tearing or repeating them, and the fences order them. clang accepts these intrinsics with -fms-extensions, which is how
- * the tests run this file. */
+ * from tearing or repeating them, and the fences order them. clang accepts these intrinsics with -fms-extensions, which
+ * is how the tests run this file. */
 #ifndef KA_INTRINSICS_H
 #define KA_INTRINSICS_H
 
