@@ -5,7 +5,7 @@ TRACE ?= tests/data/lua.trace.xz
 
 help:
 	@echo 'make demo          install what is missing, build the kernel, boot it in QEMU: the heap at work, then a real trace'
-	@echo 'make demo TRACE=F  the same with another trace (format: docs/traces.md)'
+	@echo 'make demo TRACE=F  the same with another trace (format: tools/trace/trace.h)'
 	@echo 'make check         install what is missing, build everything, run all tests; the last line counts them'
 	@echo 'make bench         install what is missing, measure; writes build/bench/'
 	@echo 'make clean         remove build/'

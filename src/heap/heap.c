@@ -21,14 +21,19 @@
  * runs and follow the same rule: no lock, so an interrupted holder cannot exist.
  *
  * free never calls the page source. Memory goes back in ka_heap_trim, or in an allocation that may sleep and finds that
- * more than `keep` bytes were released since the last time.
+ * more than `keep` bytes, and more than a quarter of what is used, were used since the last trim and are not now.
+ *
+ * Large blocks that come and go: a CPU parks the few runs that it freed last, up to 1 MiB each, and hands them out
+ * again for requests of the same length without a search. Their descriptors say so: a second free is found at once.
  *
  * Refusals. NULL comes when neither the magazines of this CPU, nor any slab, nor the runs (also after all empty slabs
- * have been broken up) can serve. Blocks that other CPUs keep in their magazines are not seen: at most
- * size/64 of the heap for each class, and none in heaps below 4 MiB for each CPU, where magazines hold nothing.
+ * have been broken up) can serve. What other CPUs keep is not seen: for each CPU and class at most 1/64 of a CPU's
+ * share of the heap, and four parked runs of as much; nothing where that share is below 4 MiB, as magazines hold
+ * nothing then.
  *
  * Shortcomings. A slab with one live block keeps its pages. A class has no fallback to a larger one when the heap is
- * nearly full. Magazines are sized for the worst case in address space: about 36 KiB for each CPU.
+ * nearly full. Magazines are sized for the worst case in address space: about 100 KiB for each CPU, of which only what
+ * is used is touched. No nodes: every segment is as near as any other.
  *
  * Magazines over slabs are Bonwick's ("Magazines and Vmem", 2001); bitmaps instead of lists, and the busy mark instead
  * of disabled interrupts, are ours.

@@ -1,8 +1,8 @@
 /* replay.h: does to an allocator what a trace says, with every byte stamped and verified. Freestanding.
  *
  * Each block is filled with a pattern made of the number of the operation that made it (which is its first four bytes,
- * where it has so many). A resize proves the bytes it had to keep, a free the whole block: two blocks that overlap, or memory
- * that the allocator writes to while it is handed out, are found.
+ * where it has so many). A resize proves the bytes it had to keep, a free the whole block: two blocks that overlap, or
+ * memory that the allocator writes to while it is handed out, are found.
  */
 #ifndef REPLAY_H
 #define REPLAY_H
