@@ -62,6 +62,7 @@ static bool all_zero(const void *block, size_t size)
 static void options(void)
 {
     static _Alignas(4096) char memory[512 * 1024];
+    const size_t small_page = (uintptr_t)memory % 65536 == 0 ? 4096 : 0; /* an offset that 64 KiB pages refuse */
     ka_page_source no_reserve = fixture_source, no_commit = fixture_source;
     no_reserve.reserve = NULL;
     no_commit.commit = NULL;
@@ -72,7 +73,7 @@ static void options(void)
         { .base = memory, .size = (size_t)PTRDIFF_MAX + 1 },
         { .base = memory, .size = (size_t)PTRDIFF_MAX, .page_shift = 12, .segment_shift = 36 },
         { .base = memory + 16, .size = KA_HEAP_MIN_SIZE }, /* not aligned to a page */
-        { .base = memory + 4096, .size = KA_HEAP_MIN_SIZE, .page_shift = 16 },
+        { .base = memory + small_page, .size = KA_HEAP_MIN_SIZE, .page_shift = 16 },
         { .base = memory, .size = sizeof memory, .page_shift = 11 },
         { .base = memory, .size = sizeof memory, .page_shift = 17 },
         { .base = memory, .size = sizeof memory, .page_shift = 12 + 256 },
