@@ -22,4 +22,18 @@ ka_kernel(check tests/kernel/*.c tests/kit/kit.c tests/suite/suite.c tests/suite
 ka_test(kernel/suites ${CMAKE_SOURCE_DIR}/tools/run-kernel.sh ${CMAKE_BINARY_DIR}/check.elf)
 ka_test(kernel/crash ${CMAKE_SOURCE_DIR}/tests/kernel/crash_test.sh ${CMAKE_BINARY_DIR}/check.elf)
 ka_test(kernel/demo ${CMAKE_SOURCE_DIR}/tests/kernel/demo_test.sh ${CMAKE_BINARY_DIR}/demo.elf)
+
+# A kernel in Rust on the same port.
+if(KA_RUST)
+    file(GLOB crate CONFIGURE_DEPENDS bindings/rust/src/*.rs bindings/rust/kernel/*.rs docs/rust.md)
+    set(rust ${CMAKE_BINARY_DIR}/rust/librust_kernel.a)
+    add_custom_command(OUTPUT ${rust} DEPENDS ${crate} tools/rust-kernel.sh
+        COMMAND ${CMAKE_SOURCE_DIR}/tools/rust-kernel.sh ${CMAKE_BINARY_DIR}/rust VERBATIM)
+    add_custom_target(rust_kernel DEPENDS ${rust})
+    ka_kernel(rust)
+    add_dependencies(rust.elf rust_kernel)
+    target_link_libraries(rust.elf PRIVATE ${rust})
+    set_property(TARGET rust.elf APPEND PROPERTY LINK_DEPENDS ${rust})
+    ka_test(kernel/rust ${CMAKE_SOURCE_DIR}/tools/run-kernel.sh ${CMAKE_BINARY_DIR}/rust.elf)
+endif()
 file(WRITE ${CMAKE_BINARY_DIR}/tests.list "${KA_TESTS}")
