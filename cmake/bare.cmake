@@ -4,7 +4,7 @@ set(kernel_flags -ffreestanding -fno-stack-protector -fno-pic -mno-red-zone -mge
 target_compile_options(ka_flags INTERFACE ${kernel_flags})
 
 ka_sources(port ports/bare/*.c ports/arch/${KA_ARCH}/*.c ports/arch/${KA_ARCH}/*.S)
-set(script ${CMAKE_SOURCE_DIR}/ports/arch/${KA_ARCH}/link.ld)
+set(script ${PROJECT_SOURCE_DIR}/ports/arch/${KA_ARCH}/link.ld)
 
 function(ka_kernel name)
     ka_sources(sources ${ARGN})
@@ -19,21 +19,21 @@ endfunction()
 ka_kernel(demo examples/kernel/*.c tools/trace/*.c)
 ka_kernel(check tests/kernel/*.c tests/kit/kit.c tests/suite/suite.c tests/suite/*_suite.c)
 
-ka_test(kernel/suites ${CMAKE_SOURCE_DIR}/tools/run-kernel.sh ${CMAKE_BINARY_DIR}/check.elf)
-ka_test(kernel/crash ${CMAKE_SOURCE_DIR}/tests/kernel/crash_test.sh ${CMAKE_BINARY_DIR}/check.elf)
-ka_test(kernel/demo ${CMAKE_SOURCE_DIR}/tests/kernel/demo_test.sh ${CMAKE_BINARY_DIR}/demo.elf)
+ka_test(kernel/suites ${PROJECT_SOURCE_DIR}/tools/run-kernel.sh ${PROJECT_BINARY_DIR}/check.elf)
+ka_test(kernel/crash ${PROJECT_SOURCE_DIR}/tests/kernel/crash_test.sh ${PROJECT_BINARY_DIR}/check.elf)
+ka_test(kernel/demo ${PROJECT_SOURCE_DIR}/tests/kernel/demo_test.sh ${PROJECT_BINARY_DIR}/demo.elf)
 
 # A kernel in Rust on the same port.
 if(KA_RUST)
     file(GLOB crate CONFIGURE_DEPENDS bindings/rust/src/*.rs bindings/rust/kernel/*.rs docs/rust.md)
-    set(rust ${CMAKE_BINARY_DIR}/rust/librust_kernel.a)
+    set(rust ${PROJECT_BINARY_DIR}/rust/librust_kernel.a)
     add_custom_command(OUTPUT ${rust} DEPENDS ${crate} tools/rust-kernel.sh
-        COMMAND ${CMAKE_SOURCE_DIR}/tools/rust-kernel.sh ${CMAKE_BINARY_DIR}/rust VERBATIM)
+        COMMAND ${PROJECT_SOURCE_DIR}/tools/rust-kernel.sh ${PROJECT_BINARY_DIR}/rust VERBATIM)
     add_custom_target(rust_kernel DEPENDS ${rust})
     ka_kernel(rust)
     add_dependencies(rust.elf rust_kernel)
     target_link_libraries(rust.elf PRIVATE ${rust})
     set_property(TARGET rust.elf APPEND PROPERTY LINK_DEPENDS ${rust})
-    ka_test(kernel/rust ${CMAKE_SOURCE_DIR}/tools/run-kernel.sh ${CMAKE_BINARY_DIR}/rust.elf)
+    ka_test(kernel/rust ${PROJECT_SOURCE_DIR}/tools/run-kernel.sh ${PROJECT_BINARY_DIR}/rust.elf)
 endif()
-file(WRITE ${CMAKE_BINARY_DIR}/tests.list "${KA_TESTS}")
+file(WRITE ${PROJECT_BINARY_DIR}/tests.list "${KA_TESTS}")

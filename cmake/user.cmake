@@ -22,8 +22,12 @@ target_link_libraries(ka_port PRIVATE ka_flags Threads::Threads)
 set(objects $<TARGET_OBJECTS:ka_portless> $<TARGET_OBJECTS:ka_ported> $<TARGET_OBJECTS:ka_port>)
 add_library(ka STATIC ${objects})
 add_library(ka_shared SHARED ${objects})
-set_target_properties(ka_shared PROPERTIES OUTPUT_NAME ka)
-target_link_libraries(ka_shared PRIVATE ka_flags Threads::Threads)
+set_target_properties(ka_shared PROPERTIES OUTPUT_NAME ka VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}) # until 1.0 each minor version may change the interface
+target_link_libraries(ka_shared PRIVATE $<BUILD_INTERFACE:ka_flags>)
+foreach(library ka ka_shared)
+    target_link_libraries(${library} PUBLIC Threads::Threads)
+endforeach()
 
 # The C library's names, for LD_PRELOAD. Sanitizers bring their own malloc.
 if(NOT KA_SANITIZE)
@@ -33,6 +37,11 @@ if(NOT KA_SANITIZE)
     target_compile_definitions(ka_malloc PRIVATE _GNU_SOURCE)
     target_compile_options(ka_malloc PRIVATE -fno-builtin-malloc -ftls-model=initial-exec)
     target_link_libraries(ka_malloc PRIVATE ka_flags Threads::Threads dl)
+endif()
+
+include(cmake/install.cmake)
+if(NOT KA_BUILD_TESTS)
+    return()
 endif()
 
 # ---- tests: each *_test.c is a program that prints TAP; each *_test.sh likewise, run once (by the preset `host`) ----
@@ -55,7 +64,7 @@ foreach(source ${tests})
     set(target ${folder}_${name})
     add_executable(${target} ${source})
     target_link_libraries(${target} PRIVATE kit)
-    ka_test(${folder}/${name} ${CMAKE_BINARY_DIR}/${target})
+    ka_test(${folder}/${name} ${PROJECT_BINARY_DIR}/${target})
 endforeach()
 
 # Fuzz targets, each run for a while: libFuzzer comes with clang.
@@ -69,7 +78,7 @@ if(KA_SANITIZE STREQUAL "address" AND CMAKE_C_COMPILER_ID STREQUAL "Clang")
         target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
         target_link_libraries(${name} PRIVATE ka_flags ka Threads::Threads)
-        ka_test(fuzz/${name} ${CMAKE_SOURCE_DIR}/tests/build/fuzz.sh ${CMAKE_BINARY_DIR}/${name} ${KA_FUZZ_RUNS})
+        ka_test(fuzz/${name} ${PROJECT_SOURCE_DIR}/tests/build/fuzz.sh ${PROJECT_BINARY_DIR}/${name} ${KA_FUZZ_RUNS})
     endforeach()
 endif()
 
@@ -78,8 +87,8 @@ if(KA_SHELL_TESTS)
     list(FILTER scripts EXCLUDE REGEX "^tests/(kernel|build/freestanding)") # other presets run these
     foreach(script ${scripts})
         string(REGEX REPLACE "^tests/(.*)\\.sh$" "\\1" name ${script})
-        ka_test(${name} ${CMAKE_SOURCE_DIR}/${script})
+        ka_test(${name} ${PROJECT_SOURCE_DIR}/${script})
     endforeach()
 endif()
 
-file(WRITE ${CMAKE_BINARY_DIR}/tests.list "${KA_TESTS}")
+file(WRITE ${PROJECT_BINARY_DIR}/tests.list "${KA_TESTS}")
