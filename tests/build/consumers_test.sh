@@ -59,6 +59,8 @@ try "add_subdirectory: it runs" says "$work/subdirectory/consumer"
 try "FetchContent" cmake_project fetched
 try "FetchContent: it runs" says "$work/fetched/consumer"
 
+try "a kernel takes it in without a port" cmake_project kernel
+
 export PKG_CONFIG_LIBDIR="$work/root/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/root"
 # shellcheck disable=SC2046
 by_pkg_config() { gcc -std=c11 -Wall -Wextra -Werror "$@" tests/consumers/main.c \
