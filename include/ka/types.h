@@ -21,13 +21,13 @@
 #endif
 
 #if defined(__GNUC__) || defined(__clang__)
-#define KA_MUST_USE        __attribute__((warn_unused_result))
-#define KA_UNUSED          __attribute__((unused))
-#define KA_NORETURN        __attribute__((noreturn))
-#define KA_PRINTF(at, first) __attribute__((format(printf, at, first)))
+#define KA_MUST_USE        __attribute__((__warn_unused_result__))
+#define KA_UNUSED          __attribute__((__unused__))
+#define KA_NORETURN        __attribute__((__noreturn__))
+#define KA_PRINTF(at, first) __attribute__((__format__(__printf__, at, first)))
 #define KA_LIKELY(x)       __builtin_expect(!!(x), 1)
 #define KA_UNLIKELY(x)     __builtin_expect(!!(x), 0)
-#define KA_NOINLINE        __attribute__((noinline))
+#define KA_NOINLINE        __attribute__((__noinline__))
 #define KA_RETURN_ADDRESS() __builtin_return_address(0)
 #else
 #include <intrin.h>

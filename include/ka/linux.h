@@ -1,0 +1,67 @@
+/* ka/linux.h: what the Linux port adds: the kernel's own allocators behind the one interface, for modules.
+ *
+ * | allocator | for | contexts | largest block |
+ * |---|---|---|---|
+ * | ka_kmalloc | small, physically contiguous | task, softirq, hard interrupt, by the flags | KMALLOC_MAX_SIZE |
+ * | ka_vmalloc | large, virtually contiguous | task that may sleep; free also in softirq and hard interrupt | memory |
+ * | ka_kvmalloc | any size: the first of these that can | task that may sleep; free also in softirq, hard interrupt | memory |
+ * | ka_kmem_cache | many objects of one size | as ka_kmalloc | one size |
+ *
+ * Flags: 0 is GFP_KERNEL, KA_NOWAIT GFP_NOWAIT, KA_ATOMIC GFP_ATOMIC, all without the kernel's warning: NULL says it.
+ * KA_ANY_CONTEXT (an NMI, a raw spin lock held) and KA_PAGEABLE are refused. A request that may sleep, made where it
+ * must not (interrupts off, preemption off, interrupt, NMI), is refused and reported as KA_MISUSE_CONTEXT; what cannot
+ * be seen by looking (a raw spin lock on a kernel without a preempt count) is the caller's duty.
+ * A free in an NMI is reported and the block is lost: the kernel's allocators cannot be entered there. The general heap
+ * (ka/heap.h) can.
+ *
+ * Alignment is the interface's: 16 bytes at least, and any power of two. Blocks may be passed to kfree and kvfree by
+ * code that does not know this library, unless they are aligned to more than a page and come from vmalloc.
+ */
+#ifndef KA_LINUX_H
+#define KA_LINUX_H
+
+#include <ka/alloc.h>
+
+KA_BEGIN_DECLS
+
+/* Any node, nearest first. */
+extern ka_allocator *const ka_kmalloc;
+extern ka_allocator *const ka_vmalloc;
+extern ka_allocator *const ka_kvmalloc;
+
+/* The same on one node. */
+typedef struct ka_linux_allocator {
+    ka_allocator allocator; /* the interface; pass &x.allocator to ka_alloc and friends */
+    int node;
+} ka_linux_allocator;
+
+/* node  a node of the machine, or NUMA_NO_NODE; a preference, as in kmalloc_node */
+void ka_kmalloc_init(ka_linux_allocator *a, int node);
+void ka_vmalloc_init(ka_linux_allocator *a, int node);
+void ka_kvmalloc_init(ka_linux_allocator *a, int node);
+
+/* Objects of one size in a kmem_cache of their own. A request for more than `size` bytes or a larger alignment gets
+ * NULL. */
+typedef struct ka_kmem_cache {
+    ka_allocator allocator; /* the interface; pass &x.allocator to ka_alloc and friends */
+    void *cache;            /* struct kmem_cache * */
+    size_t size, align;
+    long live; /* objects handed out */
+} ka_kmem_cache;
+
+/* Makes a cache. May sleep.
+ *
+ * name     stays the caller's; seen in /proc/slabinfo
+ * size     bytes, at least 1
+ * align    bytes, a power of two up to a page; raised to 16
+ * returns  false: no memory, or bad arguments; nothing was made
+ */
+KA_MUST_USE bool ka_kmem_cache_init(ka_kmem_cache *cache, const char *name, size_t size, size_t align);
+
+/* Ends a cache. Live objects are reported as one leak each time, and the cache stays, since the kernel cannot end one
+ * in use. May sleep. Returns the count of live objects. */
+size_t ka_kmem_cache_fini(ka_kmem_cache *cache);
+
+KA_END_DECLS
+
+#endif

@@ -1,0 +1,121 @@
+/* kmalloc.c: ka_kmalloc, small and physically contiguous memory.
+ *
+ * Alignment. The kernel promises ARCH_KMALLOC_MINALIGN (8 on x86_64) for any size, the size itself for a power of two,
+ * and a page above the largest cache. So what kmalloc is asked for is
+ *   align <= 16                 the size, 16 at least. Every cache is aligned to 16 but for two, 96 and 192 bytes, and
+ *                               those only under slub_debug: the block is looked at, and asked for again as a power of
+ *                               two if it does not fit
+ *   the largest cache < size,   the size: such blocks are whole pages
+ *     align <= a page
+ *   else                        the next power of two of both, after aligned krealloc in Rust for Linux
+ *
+ * Resize stays in place as krealloc would, but the alignment is looked at first, and exactly the new bytes are cleared:
+ * krealloc's own zeroing has changed between kernels.
+ */
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include <ka/handler.h>
+
+#include "kernel_allocators.h"
+
+bool ka_linux_gfp(ka_allocator *self, size_t size, ka_flags flags, gfp_t *out)
+{
+    if ((flags & (KA_ANY_CONTEXT | KA_PAGEABLE)) != 0)
+        return false;
+    bool may_sleep = (flags & (KA_ATOMIC | KA_NOWAIT)) == 0;
+    if (unlikely(in_nmi() || (may_sleep && (in_interrupt() || irqs_disabled() ||
+                                            (IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible()))))) {
+        ka_report_misuse(KA_MISUSE_CONTEXT, self, NULL, size, KA_RETURN_ADDRESS());
+        return false;
+    }
+    gfp_t gfp = (flags & KA_ATOMIC) != 0 ? GFP_ATOMIC : may_sleep ? GFP_KERNEL : GFP_NOWAIT;
+    *out = gfp | __GFP_NOWARN | ((flags & KA_ZERO) != 0 ? __GFP_ZERO : 0);
+    return true;
+}
+
+bool ka_linux_may_free(ka_allocator *self, const void *block, size_t size)
+{
+    if (likely(!in_nmi()))
+        return true;
+    ka_report_misuse(KA_MISUSE_CONTEXT, self, block, size, KA_RETURN_ADDRESS());
+    return false;
+}
+
+/* What kmalloc is asked for, so that the block is aligned; 0: it cannot. */
+static size_t size_for(size_t size, size_t align)
+{
+    if (align > 16 && (size <= KMALLOC_MAX_CACHE_SIZE || align > PAGE_SIZE)) {
+        size_t larger = max(size, align);
+        return larger > KMALLOC_MAX_SIZE ? 0 : roundup_pow_of_two(larger);
+    }
+    return size > KMALLOC_MAX_SIZE ? 0 : max_t(size_t, size, 16);
+}
+
+void *ka_linux_kmalloc(size_t size, size_t align, gfp_t gfp, int node)
+{
+    size_t asked = size_for(size, align);
+    void *block = asked == 0 ? NULL : kmalloc_node(asked, gfp, node);
+    if (likely(IS_ALIGNED((uintptr_t)block, max_t(size_t, align, 16))))
+        return block;
+    kfree(block);
+    return kmalloc_node(roundup_pow_of_two(max_t(size_t, asked, align)), gfp, node);
+}
+
+static int node_of(ka_allocator *self)
+{
+    return container_of(self, ka_linux_allocator, allocator)->node;
+}
+
+static void *kmalloc_alloc(ka_allocator *self, size_t size, size_t align, ka_flags flags)
+{
+    gfp_t gfp;
+    return ka_linux_gfp(self, size, flags, &gfp) ? ka_linux_kmalloc(size, align, gfp, node_of(self)) : NULL;
+}
+
+static void kmalloc_free(ka_allocator *self, void *block, size_t size, size_t align)
+{
+    (void)align;
+    if (ka_linux_may_free(self, block, size))
+        kfree(block);
+}
+
+static void *kmalloc_resize(ka_allocator *self, void *block, size_t old_size, size_t old_align, size_t new_size,
+                            size_t new_align, ka_flags flags)
+{
+    gfp_t gfp;
+    void *result = block;
+    if (!ka_linux_gfp(self, new_size, flags & ~KA_ZERO, &gfp))
+        return NULL;
+    /* In place: the block is large enough, is aligned, and at least half of it stays in use. */
+    size_t usable = ksize(block);
+    if (new_size > usable || new_size < usable / 2 || !IS_ALIGNED((uintptr_t)block, max_t(size_t, new_align, 16))) {
+        result = ka_linux_kmalloc(new_size, new_align, gfp, node_of(self));
+        if (result == NULL)
+            return NULL;
+        memcpy(result, block, min(old_size, new_size));
+        kfree(block);
+    }
+    (void)old_align;
+    if ((flags & KA_ZERO) != 0 && new_size > old_size)
+        memset((char *)result + old_size, 0, new_size - old_size);
+    return result;
+}
+
+static const ka_allocator_ops kmalloc_ops = {
+    .name = "kmalloc",
+    .alloc = kmalloc_alloc,
+    .free = kmalloc_free,
+    .resize = kmalloc_resize,
+};
+
+void ka_kmalloc_init(ka_linux_allocator *a, int node)
+{
+    *a = (ka_linux_allocator){ { &kmalloc_ops }, node };
+}
+
+static ka_linux_allocator any_node = { { &kmalloc_ops }, NUMA_NO_NODE };
+ka_allocator *const ka_kmalloc = &any_node.allocator;
+ka_allocator *const ka_kernel = &any_node.allocator;

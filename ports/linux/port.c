@@ -1,0 +1,33 @@
+/* ports/linux/port.c: the cold half of the Linux port, and the module kernel_alloc.ko. */
+#include <linux/bug.h>
+#include <linux/module.h>
+#include <linux/printk.h>
+
+#include <ka/handler.h>
+
+#include "ports/contract.h"
+
+void ka_port_log(const char *line, size_t length)
+{
+    pr_warn("kernel_alloc: %.*s\n", (int)length, line);
+}
+
+void ka_port_panic(const char *message, const char *file, unsigned line)
+{
+    pr_emerg("kernel_alloc: panic: %s (%s:%u)\n", message, file, line);
+    BUG();
+}
+
+static int __init start(void)
+{
+    return 0;
+}
+
+static void __exit end(void) {}
+
+module_init(start);
+module_exit(end);
+MODULE_LICENSE("Dual MIT/GPL");
+MODULE_AUTHOR("The kernel-alloc authors");
+MODULE_DESCRIPTION("One allocator interface, a heap for any context, and owners");
+MODULE_VERSION("0.1.0");

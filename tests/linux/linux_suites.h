@@ -1,0 +1,20 @@
+/* linux_suites.h: the suites of the Linux test module, and what they share. */
+#ifndef LINUX_SUITES_H
+#define LINUX_SUITES_H
+
+#include <ka/handler.h>
+#include <ka/linux.h>
+
+#include "suite/suite.h"
+
+extern const kit_suite contract_suite; /* the interface over each of the kernel's allocators */
+extern const kit_suite context_suite;  /* who may call what where */
+extern const kit_suite storm_suite;    /* the general heap in interrupts, softirqs and NMIs of every CPU */
+
+/* Misuses since the module was loaded, by kind; each is expected by some test. */
+extern unsigned misuses[KA_MISUSE_CONTEXT + 1];
+
+/* Runs a function in a hard interrupt of this CPU, and waits for its end. */
+void run_in_interrupt(void (*function)(void));
+
+#endif
