@@ -16,6 +16,7 @@
 #include <ka/types.h>
 
 #include <ka/cache.h>
+#include <ka/frames.h>
 #include <ka/heap.h>
 #include <ka/region.h>
 #include <ka/reserve.h>
