@@ -18,10 +18,10 @@ KA_BEGIN_DECLS
 #define KA_FRAME_AREA_ORDER 9
 #define KA_FRAME_AREA       512 /* frames of an area: what is gathered, 2 MiB */
 #define KA_FRAME_AREA_WORDS 8
-#define KA_FRAME_MAX_ORDER  18  /* 1 GiB */
-#define KA_FRAME_ZONES      32  /* ranges that one ka_frames can hold */
-#define KA_FRAME_CLASSES    4   /* of partly free areas, by how much is free */
-#define KA_FRAME_OUT        64  /* frames that a CPU collects before it puts them back */
+#define KA_FRAME_MAX_ORDER  18 /* 1 GiB */
+#define KA_FRAME_ZONES      32 /* ranges that one ka_frames can hold */
+#define KA_FRAME_CLASSES    4  /* of partly free areas, by how much is free */
+#define KA_FRAME_OUT        64 /* frames that a CPU collects before it puts them back */
 
 /* The number of a frame: its physical address in units of 4 KiB. */
 typedef struct ka_frame {
@@ -34,8 +34,14 @@ static inline ka_frame ka_frame_of(uint64_t number)
     frame.number = number;
     return frame;
 }
-static inline ka_frame ka_no_frame(void) { return ka_frame_of(UINT64_MAX); }
-static inline bool ka_is_frame(ka_frame frame) { return frame.number != UINT64_MAX; }
+static inline ka_frame ka_no_frame(void)
+{
+    return ka_frame_of(UINT64_MAX);
+}
+static inline bool ka_is_frame(ka_frame frame)
+{
+    return frame.number != UINT64_MAX;
+}
 
 /* Usable memory: frames [first, first + count) of a node. */
 typedef struct ka_frame_range {
@@ -64,10 +70,10 @@ typedef struct ka_frame_zone {
     uint64_t first, end; /* frames */
     uint64_t base;       /* first frame of area 0: `first` rounded down to an area */
     uint64_t areas;
-    uint64_t *free;      /* set: nobody's; 8 words per area; all 0 while the area is whole */
-    uint64_t *joined;    /* set: a block goes on with the next frame; NULL where blocks are not tracked */
-    uint32_t *counts;    /* per area: 4 * bits set in `free`, and flags */
-    ka_frame_map whole;  /* set: all frames of the area are free */
+    uint64_t *free;     /* set: nobody's; 8 words per area; all 0 while the area is whole */
+    uint64_t *joined;   /* set: a block goes on with the next frame; NULL where blocks are not tracked */
+    uint32_t *counts;   /* per area: 4 * bits set in `free`, and flags */
+    ka_frame_map whole; /* set: all frames of the area are free */
     ka_frame_map partial[KA_FRAME_CLASSES]; /* hints: areas by how much of them is free */
     unsigned node;
 } ka_frame_zone;

@@ -335,9 +335,15 @@ static uint64_t range_areas(ka_frame_range range)
 }
 
 /* Words of a map, its upper ones included; each part is whole lines of the cache. */
-static size_t line_words(uint64_t bits) { return ka_round_up(ka_words_for((size_t)bits), 8); }
+static size_t line_words(uint64_t bits)
+{
+    return ka_round_up(ka_words_for((size_t)bits), 8);
+}
 
-static size_t map_words(uint64_t areas) { return line_words(areas) + line_words(ka_words_for((size_t)areas)); }
+static size_t map_words(uint64_t areas)
+{
+    return line_words(areas) + line_words(ka_words_for((size_t)areas));
+}
 
 static size_t zone_words(uint64_t areas, unsigned flags)
 {

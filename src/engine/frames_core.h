@@ -13,7 +13,10 @@
 #define KA_FRAME_HOME UINT32_C(1)
 
 /* While counts are on their way the word may stand below zero: then nothing is free. */
-static inline uint32_t ka_frame_count_(uint32_t word) { return word >> 31 != 0 ? 0 : word >> 2; }
+static inline uint32_t ka_frame_count_(uint32_t word)
+{
+    return word >> 31 != 0 ? 0 : word >> 2;
+}
 
 /* The class of a count, KA_FRAME_CLASSES for 0. Tried in ascending order: what is well used is filled before what is
  * nearly empty, and what has next to nothing to give comes in between. */

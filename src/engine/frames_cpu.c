@@ -320,6 +320,7 @@ bool ka_frames_put(ka_frames *frames, ka_frame_cpu *cpu, ka_frame frame, unsigne
         return ka_frames_cpu_put(frames, cpu, frame);
     if (order <= KA_FRAME_MAX_ORDER && frame.number % (UINT64_C(1) << order) == 0)
         return ka_frames_put_block_(frames, frame.number, UINT64_C(1) << order, true);
-    ka_frames_report_(frames, KA_MISUSE_WRONG_SIZE, frame.number, order <= KA_FRAME_MAX_ORDER ? UINT64_C(1) << order : 0);
+    ka_frames_report_(frames, KA_MISUSE_WRONG_SIZE, frame.number,
+                      order <= KA_FRAME_MAX_ORDER ? UINT64_C(1) << order : 0);
     return false;
 }

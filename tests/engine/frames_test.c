@@ -11,7 +11,7 @@
 
 /* A map with holes, edges inside of areas and of words, and two nodes. */
 static const ka_frame_range map[] = {
-    { 1, 158, 0 },     { 256, 3840, 0 }, { 4096, 700, 0 },    { 4800, 1, 0 },
+    { 1, 158, 0 },     { 256, 3840, 0 }, { 4096, 700, 0 },   { 4800, 1, 0 },
     { 5000, 3000, 1 }, { 8000, 100, 0 }, { 10240, 6144, 1 },
 };
 #define FRAMES 16384u /* numbers below this */
