@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measures: instructions of the region engine, then the general heap beside other mallocs. Tables go to stdout; CSV and
-# plots to build/bench. Usage: tools/bench.sh [--quick] [--peer NAME=LIBRARY]... [micro] [count] [programs]
+# plots to build/bench. Usage: tools/bench.sh [--quick] [--peer NAME=LIBRARY]... [micro] [count] [programs]; inside Linux:
+# bench/linux/bench.py
 # With parts named, only these. More options: bench/heap/bench.py --help; the method: docs/performance/heap.md.
 set -eu
 cd "$(dirname "$0")/.."

@@ -3,7 +3,7 @@
 # Usage: tools/linux-module.sh OUT [KERNEL_BUILD_FOLDER...]
 #   OUT/kernel-alloc-VERSION   the tree: copy it to /usr/src for DKMS
 #   OUT/RELEASE                what is built for each kernel; none given: only the tree
-#   OUT/RELEASE-tests          the test module, with KA_LINUX_TESTS=1
+#   OUT/RELEASE-tests          and so on: the module of each folder that KA_LINUX_EXTRA names ("tests/linux bench/linux")
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 [ $# -ge 1 ] || { echo "usage: $0 OUT [KERNEL_BUILD_FOLDER...]" >&2; exit 2; }
@@ -44,10 +44,14 @@ for kernel in "$@"; do
     mv "$out/$release.tmp" "$out/$release"
     built=$(cd "$out/$release" && pwd)
     make -s -C "$kernel" M="$built" modules
-    [ "${KA_LINUX_TESTS:-0}" = 1 ] || continue
-    rm -rf "$built-tests"
-    cp -r "$tree" "$built-tests"
-    cp -r "$here/tests" "$built-tests/"
-    mv "$built-tests/tests/linux/Kbuild" "$built-tests/"
-    make -s -C "$kernel" M="$built-tests" KBUILD_EXTRA_SYMBOLS="$built/Module.symvers" modules
+    for folder in ${KA_LINUX_EXTRA:-}; do # a folder with a Kbuild file, such as tests/linux
+        extra=$built-${folder%%/*}
+        rm -rf "$extra"
+        cp -r "$tree" "$extra"
+        cp -r "$here/tests" "$extra/"
+        mkdir -p "$extra/$folder"
+        cp "$here/$folder"/* "$extra/$folder/"
+        mv "$extra/$folder/Kbuild" "$extra/"
+        make -s -C "$kernel" M="$extra" KBUILD_EXTRA_SYMBOLS="$built/Module.symvers" modules
+    done
 done

@@ -2,7 +2,8 @@
 # Boots Debian's kernel in QEMU with a RAM disk of busybox and modules, loads them in order, unloads them in the reverse
 # order, and powers off; the console goes to standard output.
 # Usage: tools/run-linux.sh FOLDER_OF_VMLINUX "kernel command line words" MODULE.ko...
-#   CPUS  virtual CPUs (2)   SECONDS_MAX  the machine is killed after so long (300)
+#   CPUS  virtual CPUs (2)   SECONDS_MAX  the machine is killed after so long (300)   MEMORY_MIB  its memory (512)
+#   QEMU_MORE  more options for QEMU, such as -singlestep
 set -eu
 [ $# -ge 3 ] || { echo "usage: $0 FOLDER_OF_VMLINUX WORDS MODULE.ko..." >&2; exit 2; }
 kernel=$1 words=$2
@@ -36,6 +37,7 @@ done
 END
 chmod +x "$work/root/init"
 (cd "$work/root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initrd.gz"
-timeout -k 5 "${SECONDS_MAX:-300}" qemu-system-x86_64 -M q35 -cpu qemu64 -m 512 -smp "${CPUS:-2}" \
+# shellcheck disable=SC2086
+timeout -k 5 "${SECONDS_MAX:-300}" qemu-system-x86_64 -M q35 -cpu qemu64 -m "${MEMORY_MIB:-512}" ${QEMU_MORE:-} -smp "${CPUS:-2}" \
     -kernel "$kernel/vmlinux" -initrd "$work/initrd.gz" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
     -append "console=ttyS0 panic=-1 oops=panic loglevel=7 mitigations=off nokaslr $words" </dev/null

@@ -26,7 +26,7 @@ if ! tools/linux-kernel.sh "$work/kernel" >"$work/log" 2>&1; then
     exit 1
 fi
 release=$(cat "$work/kernel/release")
-KA_LINUX_TESTS=1 tools/linux-module.sh "$work/module" "/lib/modules/$release/build" >"$work/log" 2>&1 && s=0 || s=$?
+KA_LINUX_EXTRA=tests/linux tools/linux-module.sh "$work/module" "/lib/modules/$release/build" >"$work/log" 2>&1 && s=0 || s=$?
 result "linux: the module builds for $release" "$s"
 # objtool keeps a list of its own of functions that do not return, and BTF needs the vmlinux of the package.
 grep -vE 'objtool: .*(falls through|unexpected end of section)|Skipping BTF' "$work/log" >"$work/words" || true
