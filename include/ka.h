@@ -13,6 +13,7 @@
 #include <ka/kernel.h>
 #include <ka/layout.h>
 #include <ka/page_source.h>
+#include <ka/physical.h>
 #include <ka/types.h>
 
 #include <ka/cache.h>

@@ -163,6 +163,9 @@ bool ka_frames_release(ka_frames *frames, ka_frame first, uint64_t count);
 /* Puts back what the CPU keeps. */
 void ka_frames_cpu_flush(ka_frames *frames, ka_frame_cpu *cpu);
 
+/* How many frames that is. */
+uint32_t ka_frames_cpu_kept(const ka_frame_cpu *cpu);
+
 /* Is the frame one of the map's? */
 bool ka_frames_has(const ka_frames *frames, ka_frame frame);
 

@@ -1,121 +1,169 @@
-/* frames.c: see frames.h. `lowest` is a word below which nothing is free, so that a take seldom scans. */
+/* frames.c: see frames.h. Before the start there is only a list of free pieces of memory, ascending. */
 #include "ports/bare/frames.h"
 
+#include <ka/handler.h>
 #include <ka_port.h>
 
 #include "base/assert.h"
-#include "base/bits.h"
 #include "base/math.h"
+#include "base/mem.h"
+#include "heap/frame_cache.h"
 
-enum { FRAMES = KA_ARCH_DIRECT_END >> KA_ARCH_PAGE_SHIFT, WORDS = FRAMES / 64, PAGE = 1 << KA_ARCH_PAGE_SHIFT };
+enum { PAGE = 1 << KA_ARCH_PAGE_SHIFT, PIECES = 128 };
 
-static struct {
-    ka_port_lock lock;
-    size_t lowest;     /* word */
-    size_t free_count; /* frames */
-    size_t total;      /* frames */
-    uint64_t free[WORDS];
-} frames;
+ka_frames bare_frame_engine;
 
-/* Sets or clears the bits of frames [from, to); returns how many changed. */
-static size_t bits_fill(size_t from, size_t to, bool value)
+static ka_frame_range pieces[PIECES];
+static unsigned piece_count;
+static bool started;
+
+static ka_frame_cache cache;
+static _Alignas(64) ka_frame_slot slots[KA_PORT_MAX_CPUS];
+
+/* ---- before the start ---- */
+
+static void piece_remove(unsigned at)
 {
-    size_t changed = 0;
-    while (from < to) {
-        unsigned shift = from % 64, n = (unsigned)ka_min(64 - shift, to - from);
-        uint64_t mask = ka_low_mask(n) << shift, *word = &frames.free[from / 64];
-        changed += ka_count_bits((value ? ~*word : *word) & mask);
-        *word = value ? *word | mask : *word & ~mask;
-        from += n;
+    piece_count--;
+    ka_move(&pieces[at], &pieces[at + 1], (piece_count - at) * sizeof *pieces);
+}
+
+static void piece_insert(uint64_t first, uint64_t count)
+{
+    unsigned at = 0;
+    if (piece_count == PIECES) {
+        ka_log("frames: more than %d pieces of memory; %llu frames are not used", PIECES, (unsigned long long)count);
+        return;
     }
-    return changed;
+    while (at < piece_count && pieces[at].first < first)
+        at++;
+    ka_move(&pieces[at + 1], &pieces[at], (piece_count - at) * sizeof *pieces);
+    pieces[at] = (ka_frame_range){ first, count, 0 };
+    piece_count++;
+}
+
+/* Takes frames [first, end) out of all pieces. */
+static void pieces_cut(uint64_t first, uint64_t end)
+{
+    for (unsigned at = 0; at < piece_count;) {
+        uint64_t from = pieces[at].first, to = from + pieces[at].count;
+        if (to <= first || end <= from) {
+            at++;
+            continue;
+        }
+        piece_remove(at);
+        if (from < first)
+            piece_insert(from, first - from);
+        if (end < to)
+            piece_insert(end, to - end);
+    }
+}
+
+static uint64_t direct_end(uint64_t base, uint64_t size)
+{
+    return base + size < base || base + size > KA_ARCH_DIRECT_END ? KA_ARCH_DIRECT_END : base + size;
 }
 
 void bare_frames_add(uint64_t base, uint64_t size)
 {
-    uint64_t end = base + size < KA_ARCH_DIRECT_END ? base + size : KA_ARCH_DIRECT_END;
-    if (base >= end)
+    uint64_t first = base / PAGE + (base % PAGE != 0), end = direct_end(base, size) / PAGE;
+    KA_ASSERT(!started);
+    if (first >= end)
         return;
-    size_t from = (size_t)((base + PAGE - 1) / PAGE), to = (size_t)(end / PAGE);
-    size_t added = bits_fill(from, to, true);
-    frames.free_count += added;
-    frames.total += added;
+    pieces_cut(first, end);
+    piece_insert(first, end - first);
 }
 
 void bare_frames_reserve(uint64_t base, uint64_t size)
 {
-    uint64_t end = base + size < KA_ARCH_DIRECT_END ? base + size : KA_ARCH_DIRECT_END;
-    if (base >= end)
-        return;
-    size_t taken = bits_fill((size_t)(base / PAGE), (size_t)((end + PAGE - 1) / PAGE), false);
-    frames.free_count -= taken;
-    frames.total -= taken;
+    uint64_t end = direct_end(base, size);
+    KA_ASSERT(!started);
+    if (base < end)
+        pieces_cut(base / PAGE, (end + PAGE - 1) / PAGE);
 }
 
-static bare_frame take_locked(void)
+/* The engine takes so many pieces; the smallest give way. */
+static void pieces_limit(void)
 {
-    for (; frames.lowest < WORDS; frames.lowest++) {
-        uint64_t *word = &frames.free[frames.lowest];
-        if (*word == 0)
-            continue;
-        bare_frame frame = { frames.lowest * 64 + ka_lowest_bit(*word) };
-        *word &= *word - 1;
-        frames.free_count--;
-        return frame;
+    while (piece_count > KA_FRAME_ZONES) {
+        unsigned least = 0;
+        for (unsigned i = 1; i < piece_count; i++)
+            if (pieces[i].count < pieces[least].count)
+                least = i;
+        ka_log("frames: too many pieces of memory; %llu frames are not used", (unsigned long long)pieces[least].count);
+        piece_remove(least);
     }
-    return (bare_frame){ 0 };
+}
+
+/* Memory for the engine: the end of the largest piece. */
+static void *engine_memory(size_t size)
+{
+    uint64_t count = (size + PAGE - 1) / PAGE;
+    unsigned largest = 0;
+    for (unsigned i = 1; i < piece_count; i++)
+        if (pieces[i].count > pieces[largest].count)
+            largest = i;
+    if (size == SIZE_MAX || pieces[largest].count <= count)
+        ka_port_panic("frames: no memory to begin with", __FILE__, __LINE__);
+    pieces[largest].count -= count;
+    void *memory = bare_frame_memory(ka_frame_of(pieces[largest].first + pieces[largest].count));
+    ka_clear(memory, count * PAGE);
+    return memory;
+}
+
+void bare_frames_start(void)
+{
+    KA_ASSERT(!started);
+    pieces_limit();
+    void *memory = engine_memory(ka_frames_size(pieces, piece_count, KA_FRAMES_TRACK));
+    if (!ka_frames_init(&bare_frame_engine, pieces, piece_count, memory, KA_FRAMES_TRACK))
+        ka_port_panic("frames: the memory map is not in order", __FILE__, __LINE__);
+    ka_frame_cache_init(&cache, &bare_frame_engine, slots, KA_PORT_MAX_CPUS);
+    started = true;
+}
+
+/* ---- from the start on ---- */
+
+static bare_frame frame_or_0(ka_frame frame)
+{
+    return ka_is_frame(frame) ? frame : ka_frame_of(0);
 }
 
 bare_frame bare_frame_take(void)
 {
-    ka_port_lock_state state = ka_port_lock_take(&frames.lock);
-    bare_frame frame = take_locked();
-    ka_port_lock_give(&frames.lock, state);
-    return frame;
-}
-
-static bare_frame take_run_locked(size_t count)
-{
-    size_t run = 0;
-    for (size_t i = frames.lowest * 64; i < FRAMES; i++) {
-        run = ka_bit_get(frames.free, i) ? run + 1 : 0;
-        if (run == count) {
-            frames.free_count -= bits_fill(i + 1 - count, i + 1, false);
-            return (bare_frame){ i + 1 - count };
-        }
-    }
-    return (bare_frame){ 0 };
+    return frame_or_0(ka_frame_cache_get(&cache));
 }
 
 bare_frame bare_frames_take(size_t count)
 {
-    if (count == 0)
-        return (bare_frame){ 0 };
-    ka_port_lock_state state = ka_port_lock_take(&frames.lock);
-    bare_frame first = take_run_locked(count);
-    ka_port_lock_give(&frames.lock, state);
-    return first;
+    ka_frame first = ka_frames_get_run(&bare_frame_engine, count, NULL);
+    if (!ka_is_frame(first) && ka_frame_cache_flush(&cache)) /* what this CPU has in store may complete it */
+        first = ka_frames_get_run(&bare_frame_engine, count, NULL);
+    return frame_or_0(first);
 }
 
 void bare_frames_give(bare_frame first, size_t count)
 {
-    KA_ASSERT(first.number != 0 && first.number < FRAMES && count <= FRAMES - first.number);
-    ka_port_lock_state state = ka_port_lock_take(&frames.lock);
-    size_t given = bits_fill((size_t)first.number, (size_t)first.number + count, true);
-    frames.free_count += given;
-    frames.lowest = ka_min(frames.lowest, (size_t)first.number / 64);
-    KA_ASSERT(given == count && frames.free_count <= frames.total);
-    ka_port_lock_give(&frames.lock, state);
+    bool done = count == 1 ? ka_frame_cache_put(&cache, first) : ka_frames_put_run(&bare_frame_engine, first, count);
+    KA_ASSERT(done);
+}
+
+void bare_frames_flush(void)
+{
+    (void)ka_frame_cache_flush(&cache);
 }
 
 size_t bare_frames_free(void)
 {
-    return frames.free_count;
+    size_t free = ka_frames_census(&bare_frame_engine).free;
+    for (unsigned i = 0; i < KA_PORT_MAX_CPUS; i++)
+        free += ka_frames_cpu_kept(&slots[i].cpu);
+    return free;
 }
 
 size_t bare_frames_total(void)
 {
-    return frames.total;
+    return ka_frames_census(&bare_frame_engine).total;
 }
 
 void *bare_frame_memory(bare_frame frame)

@@ -1,36 +1,43 @@
-/* frames.h: the source of physical page frames: one bit for each, set if it is free.
+/* frames.h: the machine's page frames, in the frame engine, with a store of its own for each CPU.
  *
- * A simple source behind the calls that a better one will keep. Covers memory below KA_ARCH_DIRECT_END; every frame can
- * be reached at its own address. Thread-safe: a spin lock, interrupts off for the length of a call; not for NMIs.
+ * Covers memory below KA_ARCH_DIRECT_END; every frame can be reached at its own address. From bare_frames_start on:
+ * any CPU, any context. A block is given back as it was taken, not in parts.
  */
 #ifndef BARE_FRAMES_H
 #define BARE_FRAMES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <ka/frames.h>
 
-/* A frame's number: its physical address in pages. 0 is no frame. */
-typedef struct bare_frame {
-    uint64_t number;
-} bare_frame;
+typedef ka_frame bare_frame;
+
+/* The engine behind it: constraints, orders, ranges. */
+extern ka_frames bare_frame_engine;
 
 /* Adds usable memory, bytes; only whole frames of it count. What lies above KA_ARCH_DIRECT_END is left out. */
 void bare_frames_add(uint64_t base, uint64_t size);
 
-/* Takes memory out again, bytes; every frame that it touches. For start-up, before frames are taken. */
+/* Takes memory out again, bytes; every frame that it touches. */
 void bare_frames_reserve(uint64_t base, uint64_t size);
 
-/* Takes a frame, contents undefined. Returns number 0 if none is free. cost  linear at worst, a few words mostly. */
+/* Starts the engine on what was added and not reserved; a part of it, 0.03 %, holds the engine's own data. Once, before
+ * any of the calls below; panics if there is no memory for it. */
+void bare_frames_start(void);
+
+/* Takes a frame, contents undefined. Returns number 0 if none is free. */
 bare_frame bare_frame_take(void);
 
-/* Takes `count` frames in a row and returns the first; number 0 if there is no such run. cost  linear. */
+/* Takes `count` frames in a row and returns the first; number 0 if there is no such run. cost  linear in the memory. */
 bare_frame bare_frames_take(size_t count);
 
-/* Gives frames in a row back. Panics if one of them is free already or none of ours. cost  linear in count. */
+/* Gives frames in a row back that were taken together. Panics if they were not, or are free already; a single frame's
+ * fault may be found later, and is then reported as misuse. */
 void bare_frames_give(bare_frame first, size_t count);
 
-/* Frames that are free, and frames that there are. */
+/* Puts back into the engine what this CPU has in store, so that others can have it. */
+void bare_frames_flush(void);
+
+/* Frames that are free, those that CPUs have in store included, and frames that there are. Exact when quiet.
+ * cost  linear in the memory */
 size_t bare_frames_free(void);
 size_t bare_frames_total(void);
 

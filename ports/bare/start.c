@@ -8,6 +8,7 @@
 #include "ports/bare/frames.h"
 #include "ports/bare/heap.h"
 #include "ports/bare/paging.h"
+#include "ports/bare/physical.h"
 
 #define DEFAULT_HEAP_MAX ((size_t)1 << 20)
 
@@ -22,6 +23,8 @@ static void start_frames(void)
     bare_frames_reserve(bare_boot.image.base, bare_boot.image.size);
     for (size_t i = 0; i < bare_boot.modules.count; i++)
         bare_frames_reserve(bare_boot.modules.at[i].base, bare_boot.modules.at[i].size);
+    bare_frames_start();
+    bare_physical_start();
 }
 
 void bare_start(void)

@@ -269,6 +269,14 @@ void ka_frames_cpu_flush(ka_frames *frames, ka_frame_cpu *cpu)
     home_leave(cpu);
 }
 
+uint32_t ka_frames_cpu_kept(const ka_frame_cpu *cpu)
+{
+    uint32_t kept = cpu->out_count;
+    for (unsigned at = 0; at < KA_FRAME_AREA_WORDS; at++)
+        kept += ka_count_bits(cpu->words[at]);
+    return kept;
+}
+
 /* ---- any order ---- */
 
 static ka_frame get_whole(ka_frames *frames, unsigned node)

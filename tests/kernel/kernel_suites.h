@@ -7,6 +7,7 @@
 extern const kit_suite port_suite;
 extern const kit_suite boot_suite;
 extern const kit_suite frames_suite;
+extern const kit_suite physical_suite;
 extern const kit_suite paging_suite;
 extern const kit_suite kernel_growth_suite; /* before the heap has grown to its limit */
 extern const kit_suite kernel_heap_suite;   /* after the heap suite has filled it */

@@ -1,0 +1,29 @@
+/* heap/physical.h: what a port gives to have ka_physical: frames, and how to reach them. */
+#ifndef KA_HEAP_PHYSICAL_H
+#define KA_HEAP_PHYSICAL_H
+
+#include <ka/frames.h>
+#include <ka/physical.h>
+
+typedef struct ka_physical_source {
+    ka_frames *frames;
+    size_t align;     /* least alignment that devices can live with: a line of the cache where they are not coherent */
+    size_t max_align; /* up to here an address is aligned as the physical address is */
+
+    /* The memory of frames [first, first + count), mapped with this caching; NULL: it cannot be mapped so. Any context
+     * for KA_CACHED. */
+    void *(*map)(uint64_t first, uint64_t count, ka_caching caching);
+    void (*unmap)(void *memory, uint64_t count, ka_caching caching);
+
+    /* The frame behind such memory; UINT64_MAX: none. Any context. */
+    uint64_t (*frame_of)(const void *memory);
+
+    /* May memory be had with this caching? */
+    bool (*has_caching)(ka_caching caching);
+} ka_physical_source;
+
+/* ka_physical_init for a source that is at hand. */
+ka_physical_error ka_physical_init_over(ka_physical_allocator *instance, const ka_physical_limits *limits,
+                                        const ka_physical_source *source);
+
+#endif
