@@ -251,6 +251,10 @@ bool ka_frames_cpu_put_slow_(ka_frames *frames, ka_frame_cpu *cpu, ka_frame fram
 {
     if (frame.number - cpu->put_first < KA_FRAME_AREA)
         return home_put(frames, cpu, frame.number);
+    if (cpu->out_count != 0 && cpu->out[cpu->out_count - 1].number == frame.number) {
+        ka_frames_report_(frames, KA_MISUSE_DOUBLE_FREE, frame.number, 1);
+        return false;
+    }
     if (cpu->out_count == KA_FRAME_OUT)
         out_flush(frames, cpu);
     cpu->out[cpu->out_count++] = frame;

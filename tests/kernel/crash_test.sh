@@ -41,6 +41,6 @@ crime stack "exception 8: double fault" "the kernel stack is full"
 crime alloc_error "panic: allocation error: layout { size: 4, align: 4 }"
 crime dummy_free "panic: free should never be called on the dummy allocator"
 crime assert "panic: assertion failed: zero == 1 (tests/kernel/crash.c:"
-crime double_give "panic: assertion failed: given == count"
+crime double_give "frames: double free" "panic: assertion failed: done"
 echo "1..$number"
 [ "$failures" -eq 0 ]
