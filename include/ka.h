@@ -34,6 +34,14 @@
 #include <ka/box.h>
 #include <ka/owner.h>
 #include <ka/rc.h>
+#include <ka/str.h>
+#include <ka/string.h>
 #include <ka/vec.h>
+
+#include <ka/hash.h>
+#include <ka/hash_map.h>
+#include <ka/hash_set.h>
+#include <ka/map.h>
+#include <ka/set.h>
 
 #endif

@@ -14,7 +14,7 @@ int kernel_main(void)
 {
     static const kit_suite *const suites[] = {
         &boot_suite,          &port_suite, &frames_suite,      &physical_suite, &paging_suite,
-        &kernel_growth_suite, &heap_suite, &kernel_heap_suite, &owner_suite,
+        &kernel_growth_suite, &heap_suite, &kernel_heap_suite, &owner_suite,    &map_suite,
     };
     suite = (suite_env){ ka_kernel, BARE_HEAP_FIRST, bare_heap_get_info().limit };
     kit_set_output(write_line);

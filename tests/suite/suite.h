@@ -26,6 +26,7 @@ typedef struct suite_env {
 extern suite_env suite;
 
 extern const kit_suite heap_suite;  /* the interface of any heap, and regions of its own */
+extern const kit_suite map_suite;   /* map, set, hash map, hash set, string */
 extern const kit_suite owner_suite; /* box, vec, rc */
 
 #endif
