@@ -43,6 +43,7 @@ static void run_over_heaps(void)
     suite = (suite_env){ &region.allocator, SUITE_BYTES, SUITE_BYTES };
     kit_run("heap over a region", heap_suite.cases, heap_suite.count);
     kit_run("owner over a region", owner_suite.cases, owner_suite.count);
+    kit_run("map over a region", map_suite.cases, map_suite.count);
     if (!ka_heap_init(&heap, &(ka_heap_options){ .base = memory, .size = HEAP_BYTES })) {
         kit_fail(__FILE__, __LINE__, "no heap");
         vfree(memory);
@@ -50,6 +51,7 @@ static void run_over_heaps(void)
     }
     suite = (suite_env){ &heap.allocator, SUITE_BYTES, HEAP_BYTES };
     kit_run("owner over a heap", owner_suite.cases, owner_suite.count);
+    kit_run("map over a heap", map_suite.cases, map_suite.count);
     if (ka_heap_fini(&heap) != 0)
         kit_fail(__FILE__, __LINE__, "blocks are left in the heap");
     vfree(memory);
