@@ -61,6 +61,28 @@ try "FetchContent: it runs" says "$work/fetched/consumer"
 
 try "a kernel takes it in without a port" cmake_project kernel
 
+# One pair of files.
+amalgamate() { tools/amalgamate "$work/pair" && tools/amalgamate "$work/pair2" && diff -r "$work/pair" "$work/pair2"; }
+try "one pair of files, the same each time" amalgamate
+sed '/<ka\/user.h>/d; s/<ka.h>/"kernel_alloc.h"/' tests/consumers/main.c >"$work/pair/main.c"
+for cc in gcc clang; do
+    try "the pair by $cc" $cc -std=c11 -O2 -Wall -Wextra -Werror -I"$work/pair" "$work/pair/main.c" \
+        "$work/pair/kernel_alloc.c" -pthread -o "$work/program"
+    try "the pair by $cc: it runs" says "$work/program"
+    tools/amalgamate --port own "$work/own" && cp ports/template/ka_port.h "$work/own/"
+    sed -i '/#include "base/d' "$work/own/ka_port.h"
+    try "the pair by $cc, freestanding, with a port of one's own" $cc -std=c11 -O2 -Wall -Wextra -Werror -ffreestanding \
+        -nostdinc -isystem "$($cc -print-file-name=include)" -I"$work/own" -c "$work/own/kernel_alloc.c" -o "$work/own.o"
+done
+tools/amalgamate --port own --intrinsics msvc "$work/own"
+try "the pair in MSVC mode" clang --target=x86_64-pc-windows-msvc -std=c11 -ffreestanding -fms-extensions \
+    -fms-compatibility -Wall -Wextra -Werror -I"$work/own" -fsyntax-only "$work/own/kernel_alloc.c"
+# The library's own suite over the pair: static names were joined, and the behaviour is the same.
+suite_over_pair() { gcc -std=c11 -D_GNU_SOURCE -O2 -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user -Itests -Itests/kit \
+    tests/suite/heap_test.c tests/suite/heap_suite.c tests/suite/owner_suite.c tests/suite/suite.c tests/kit/*.c \
+    "$work/pair/kernel_alloc.c" -pthread -o "$work/program" && "$work/program"; }
+try "the heap suite over the pair" suite_over_pair
+
 export PKG_CONFIG_LIBDIR="$work/root/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/root"
 # shellcheck disable=SC2046
 by_pkg_config() { gcc -std=c11 -Wall -Wextra -Werror "$@" tests/consumers/main.c \
