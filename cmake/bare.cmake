@@ -19,7 +19,14 @@ endfunction()
 ka_kernel(demo examples/kernel/*.c tools/trace/*.c)
 ka_kernel(check tests/kernel/*.c tests/kit/kit.c tests/suite/suite.c tests/suite/*_suite.c)
 
-ka_test(kernel/suites ${PROJECT_SOURCE_DIR}/tools/run-kernel.sh ${PROJECT_BINARY_DIR}/check.elf)
+set(run ${PROJECT_SOURCE_DIR}/tools/run-kernel.sh ${PROJECT_BINARY_DIR}/check.elf)
+ka_test(kernel/suites env CPUS=2 SECONDS_MAX=300 ${run} heap_max=4M)
+ka_test(kernel/boots ${PROJECT_SOURCE_DIR}/tools/boots.sh ${PROJECT_BINARY_DIR}/check.elf 2)
+# Time counts instructions and CPUs take turns: the same run each time, on any machine. Then all CPUs at once, in
+# translated blocks of one instruction, so that an interrupt can come between any two.
+ka_test(kernel/stress-4 env CPUS=4 SECONDS_MAX=600 "QEMU_OPTIONS=-icount shift=0" ${run} suite=stress steps=1M)
+ka_test(kernel/stress-16 env CPUS=16 SECONDS_MAX=600 "QEMU_OPTIONS=-icount shift=0" ${run} suite=stress steps=250K)
+ka_test(kernel/stress-4-at-once env CPUS=4 SECONDS_MAX=600 QEMU_OPTIONS=-singlestep ${run} suite=stress steps=20K)
 ka_test(kernel/crash ${PROJECT_SOURCE_DIR}/tests/kernel/crash_test.sh ${PROJECT_BINARY_DIR}/check.elf)
 ka_test(kernel/demo ${PROJECT_SOURCE_DIR}/tests/kernel/demo_test.sh ${PROJECT_BINARY_DIR}/demo.elf)
 

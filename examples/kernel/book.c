@@ -5,11 +5,11 @@
 #include <ka/dummy.h>
 #include <ka/global.h>
 #include <ka/handler.h>
-#include <ka/kernel.h>
 #include <ka/rc.h>
 #include <ka/vec.h>
 
 #include "ports/bare/console.h"
+#include "ports/bare/region.h"
 #include "show.h"
 
 #include <ka_arch.h>
@@ -163,7 +163,7 @@ bool steps_of_the_book(void)
     show_heap("when all is dropped");
     show_picture(book_mark, &own);
     show_legend(". free");
-    if (!good || packets_dropped != PACKETS || ka_get_stats(ka_kernel).live != 0 || ka_check(ka_kernel) != NULL)
+    if (!good || packets_dropped != PACKETS || ka_get_stats(bare_region).live != 0 || ka_check(bare_region) != NULL)
         return false;
     bare_print("  It did not crash! Nothing is live.\n");
     return true;

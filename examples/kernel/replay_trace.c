@@ -2,12 +2,10 @@
  * frames of its own, so that the heap's figures are the program's alone. */
 #include "steps.h"
 
-#include <ka/kernel.h>
-
 #include "base/mem.h"
 #include "ports/bare/console.h"
 #include "ports/bare/frames.h"
-#include "ports/bare/heap.h"
+#include "ports/bare/region.h"
 #include "show.h"
 #include "tools/trace/replay.h"
 #include "tools/trace/trace.h"
@@ -91,13 +89,13 @@ static bool replay_on_heap(const trace *t, trace_slot *slots)
         return print_error(&error);
     print_summary(t, &sum);
     replay r;
-    replay_init(&r, t, ka_kernel, slots);
+    replay_init(&r, t, bare_region, slots);
     if (!replay_whole(&r, &sum, &error)) {
         show_heap("when it failed");
         return print_error(&error);
     }
-    const char *broken = ka_check(ka_kernel);
-    if (broken != NULL || ka_get_stats(ka_kernel).live != 0) {
+    const char *broken = ka_check(bare_region);
+    if (broken != NULL || ka_get_stats(bare_region).live != 0) {
         bare_print("  the heap is not as it should be: %s\n", broken != NULL ? broken : "blocks are live");
         return false;
     }

@@ -1,11 +1,9 @@
 /* show.c: see show.h. */
 #include "show.h"
 
-#include <ka/kernel.h>
-
 #include "base/format.h"
 #include "ports/bare/console.h"
-#include "ports/bare/heap.h"
+#include "ports/bare/region.h"
 
 enum { COLUMNS = 96, ROWS = 22 };
 
@@ -39,8 +37,8 @@ static void show_pair(const char *left, uint64_t left_number, const char *right,
 
 void show_heap(const char *when)
 {
-    ka_stats stats = ka_get_stats(ka_kernel);
-    bare_heap_info info = bare_heap_get_info();
+    ka_stats stats = ka_get_stats(bare_region);
+    bare_region_info info = bare_region_get_info();
     bare_print("  The heap %s\n", when);
     show_pair("mapped", info.mapped, "live blocks", stats.live_blocks);
     show_pair("record of its own", stats.overhead, "free blocks", stats.free_blocks);
@@ -60,7 +58,7 @@ static void picture_line(void *context, const char *text, size_t length)
 void show_picture(ka_picture_mark *mark, void *context)
 {
     bare_print("\n");
-    ka_picture(ka_kernel, COLUMNS, ROWS, mark, context, picture_line, NULL);
+    ka_picture(bare_region, COLUMNS, ROWS, mark, context, picture_line, NULL);
 }
 
 void show_legend(const char *text)

@@ -10,10 +10,10 @@ void show_heading(const char *text);
 /* What is drawn for whom, one line. */
 void show_legend(const char *text);
 
-/* Figures of ka_kernel, aligned. */
+/* Figures of bare_region, aligned. */
 void show_heap(const char *when);
 
-/* A picture of ka_kernel, indented; `mark` as for ka_picture. */
+/* A picture of bare_region, indented; `mark` as for ka_picture. */
 void show_picture(ka_picture_mark *mark, void *context);
 
 /* A number with a comma before each three digits; cut where `text` is full. Returns `text`. */

@@ -1,36 +1,31 @@
-/* heap.h: the kernel heap behind ka_kernel: mapped from BARE_HEAP_BASE on, BARE_HEAP_FIRST bytes at first.
+/* heap.h: the general heap behind ka_kernel, mapped from BARE_HEAP_BASE on as it is used.
  *
- *   BARE_HEAP_BASE            + mapped                         + limit
- *   |== region: one range ======|......... not mapped ............|
- *                               '-- the refill maps and claims here
- *
- * When a request cannot be served, the refill maps pages directly behind the range and claims them: the range is
- * extended, so that blocks can span the seam and no further range is used. Nothing is mapped behind the heap: a run
- * over its end faults.
+ * Its pages come through a page source: commit maps frames, decommit unmaps them, has all CPUs forget them and gives the
+ * frames back. Both work on any CPU; committing is allowed under spin locks and in interrupts (KA_ATOMIC), not in NMIs
+ * (KA_ANY_CONTEXT), which live on what is committed.
  */
 #ifndef BARE_HEAP_H
 #define BARE_HEAP_H
 
+#include <ka/heap.h>
 #include <ka/kernel.h>
 
-#include "ports/bare/paging.h"
+#define BARE_HEAP_BASE ((uintptr_t)0x555555550000)
 
-#define BARE_HEAP_BASE  ((uintptr_t)0x444444440000)
-#define BARE_HEAP_FIRST ((size_t)100 << 10) /* bytes */
+/* Bytes of addresses at least; as many as there is memory, if that is more. Frames are what limits the heap. */
+#define BARE_HEAP_MIN ((size_t)256 << 20)
 
-typedef struct bare_heap_info {
-    size_t mapped;    /* bytes, the region's record included */
-    size_t limit;     /* bytes */
-    unsigned growths; /* how often the refill has added memory */
-} bare_heap_info;
+extern ka_heap bare_heap;
+extern const ka_page_source bare_pages;
 
-/* Maps the first bytes and makes ka_kernel ready.
- *
- * limit    bytes, rounded down to pages, at least one page; where it is below BARE_HEAP_FIRST the heap begins with it
- * returns  BARE_MAP_OK, or why the first bytes could not be mapped
- */
-bare_map_result bare_heap_start(size_t limit);
+/* Makes the heap. false: there are no frames for its first record. */
+bool bare_heap_start(void);
 
-bare_heap_info bare_heap_get_info(void);
+/* ---- guarded blocks ---- */
+
+/* An allocator over ka_kernel for blocks that must not be overrun: each has pages of its own, and the page behind them
+ * can be neither read nor written. A block takes whole pages and one more. From any CPU, not in NMIs; a free has all
+ * CPUs forget a page, which takes microseconds. */
+extern ka_allocator *const bare_guarded;
 
 #endif

@@ -1,7 +1,7 @@
 /* ports/bare/ka_port.h: the hot half of the bare-metal port, for any CPU. See ports/contract.h.
  *
- * One CPU runs so far and nothing preempts, so that code is always pinned; interrupts and exceptions come back to where
- * they came from.
+ * Nothing preempts and nothing moves to another CPU, so that code is always pinned; interrupts, NMIs and exceptions come
+ * back to where they came from.
  */
 #ifndef KA_PORT_H
 #define KA_PORT_H
@@ -10,7 +10,7 @@
 
 #include "base/atomic.h"
 
-#define KA_PORT_MAX_CPUS   1
+#define KA_PORT_MAX_CPUS   KA_ARCH_MAX_CPUS
 #define KA_PORT_PAGE_SHIFT KA_ARCH_PAGE_SHIFT
 
 typedef struct ka_port_lock {
@@ -52,7 +52,7 @@ static inline void ka_port_unpin(ka_port_pin_state state)
     ka_signal_fence();
 }
 
-/* The one CPU's data is static and usable from the first instruction on; nothing allocates after a panic. */
+/* A CPU has its number before it runs any C that could allocate; nothing allocates after a panic. */
 static inline unsigned ka_port_slot(void)
 {
     return ka_arch_cpu() + 1;
@@ -65,7 +65,7 @@ static inline unsigned ka_port_slot_enter(void)
 
 static inline unsigned ka_port_cpu_count(void)
 {
-    return 1;
+    return ka_arch_cpu_count();
 }
 
 /* Code stays on its CPU: only interrupts, exceptions and NMIs come between the accesses, and they have given the mark

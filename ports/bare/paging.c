@@ -8,6 +8,11 @@
  * Roll back: mapping a range counts the pages that are done. If one fails, those before it are unmapped as any others
  * would be, and tables made for the failed page itself are pruned by the same function that prunes after an unmap:
  * a table without entries goes, from the lowest level up. So there is one way down and one way back.
+ *
+ * Several CPUs. Each remembers translations, and tables on the way to them. A frame may be used for something else only
+ * when nobody remembers it, so taking out goes in steps: the pages are hidden (an entry that is not present keeps its
+ * address), all CPUs forget them, the frames are given back and the entries cleared; tables that are empty now are taken
+ * out of the tree, all CPUs forget again, and the tables' frames are given back. The lock is not held while CPUs forget.
  */
 #include "ports/bare/paging.h"
 
@@ -90,8 +95,13 @@ static bool table_is_empty(const ka_arch_entry *table)
     return true;
 }
 
-/* Gives back the table of `level` on the way to an address, if it is there and empty. Returns whether it did. */
-static bool prune_level(uintptr_t address, unsigned level)
+/* Tables that are out of the tree, chained by their first entry: an address, which is no present entry. 0: the end. */
+typedef struct pruned {
+    uint64_t first;
+} pruned;
+
+/* Takes the table of `level` on the way to an address out, if it is there and empty. Returns whether it did. */
+static bool prune_level(uintptr_t address, unsigned level, pruned *list)
 {
     ka_arch_entry *table = ka_arch_root(), *entry = NULL;
     for (unsigned at = KA_ARCH_LEVELS; at > level; at--) {
@@ -102,17 +112,28 @@ static bool prune_level(uintptr_t address, unsigned level)
     }
     if (entry == NULL || !table_is_empty(table))
         return false;
-    bare_frame frame = frame_of(*entry);
+    table[0] = list->first;
+    list->first = ka_arch_entry_address(*entry);
     *entry = 0;
-    ka_arch_flush_page(address); /* the CPU may remember tables as well as pages */
-    bare_frames_give(frame, 1);
     return true;
 }
 
-static void prune(uintptr_t address)
+static void prune(uintptr_t address, pruned *list)
 {
-    for (unsigned level = 1; level < KA_ARCH_LEVELS && prune_level(address, level); level++)
+    for (unsigned level = 1; level < KA_ARCH_LEVELS && prune_level(address, level, list); level++)
         ;
+}
+
+static void pruned_give(pruned *list)
+{
+    if (list->first == 0)
+        return;
+    ka_arch_flush_everywhere(0, SIZE_MAX);
+    while (list->first != 0) {
+        bare_frame frame = { list->first >> KA_ARCH_PAGE_SHIFT };
+        list->first = *(uint64_t *)bare_frame_memory(frame);
+        bare_frames_give(frame, 1);
+    }
 }
 
 static bare_map_result map_page(uintptr_t address, unsigned rights)
@@ -121,56 +142,77 @@ static bare_map_result map_page(uintptr_t address, unsigned rights)
     ka_arch_entry *entry = walk_making(address, &level);
     if (entry == NULL)
         return BARE_MAP_NO_FRAME;
-    if (ka_arch_entry_present(*entry))
+    if (*entry != 0)
         return BARE_MAP_MAPPED;
     bare_frame frame = bare_frame_take();
     if (frame.number == 0)
         return BARE_MAP_NO_FRAME;
     *entry = ka_arch_entry_page(frame.number << KA_ARCH_PAGE_SHIFT, (rights & BARE_WRITE) != 0,
                                 (rights & BARE_EXECUTE) != 0);
-    ka_arch_flush_page(address);
+    ka_arch_page_mapped(address);
     return BARE_MAP_OK;
 }
 
-/* Of a page that map_page has mapped. */
-static void unmap_page(uintptr_t address)
-{
-    unsigned level;
-    ka_arch_entry *entry = walk(address, &level);
-    bare_frame frame = frame_of(*entry);
-    *entry = 0;
-    ka_arch_flush_page(address);
-    bare_frames_give(frame, 1);
-}
-
-/* Empty tables go after the pages, each looked at once for all the pages it had. */
-static void unmap_range(uintptr_t base, size_t pages)
-{
-    for (size_t i = 0; i < pages; i++) {
-        unmap_page(base + i * PAGE);
-        if (i + 1 == pages || index_of(base + i * PAGE, 1) == ENTRIES - 1)
-            prune(base + i * PAGE);
-    }
-}
-
-static bare_map_result map_range(uintptr_t base, size_t pages, unsigned rights)
-{
-    for (size_t i = 0; i < pages; i++) {
-        bare_map_result result = map_page(base + i * PAGE, rights);
-        if (result == BARE_MAP_OK)
-            continue;
-        prune(base + i * PAGE);
-        unmap_range(base, i);
-        return result;
-    }
-    return BARE_MAP_OK;
-}
-
-static bool all_pages_mapped(uintptr_t base, size_t pages)
+/* Of a range that is mapped, or hidden: its entries become present or not. */
+static void set_present(uintptr_t base, size_t pages, bool present)
 {
     for (size_t i = 0; i < pages; i++) {
         unsigned level;
-        if (!ka_arch_entry_present(*walk(base + i * PAGE, &level)) || level != 1)
+        ka_arch_entry *entry = walk(base + i * PAGE, &level);
+        *entry = present ? *entry | KA_ARCH_ENTRY_PRESENT : *entry & ~KA_ARCH_ENTRY_PRESENT;
+        if (present)
+            ka_arch_page_mapped(base + i * PAGE);
+    }
+}
+
+/* Of a hidden range that all CPUs have forgotten. Tables are looked at once for all the pages they had; also those that
+ * were made for a page behind the range, up to `pages_tried`. */
+static void clear_range(uintptr_t base, size_t pages, size_t pages_tried, pruned *list)
+{
+    for (size_t i = 0; i < pages_tried; i++) {
+        uintptr_t address = base + i * PAGE;
+        if (i < pages) {
+            unsigned level;
+            ka_arch_entry *entry = walk(address, &level);
+            bare_frame frame = frame_of(*entry);
+            *entry = 0;
+            bare_frames_give(frame, 1);
+        }
+        if (i + 1 >= pages || index_of(address, 1) == ENTRIES - 1)
+            prune(address, list);
+    }
+}
+
+/* The rest of taking out, behind set_present: without the lock. */
+static void take_out(uintptr_t base, size_t pages, size_t pages_tried)
+{
+    pruned list = { 0 };
+    if (pages != 0)
+        ka_arch_flush_everywhere(base, pages);
+    ka_port_lock_state state = ka_port_lock_take(&paging_lock);
+    clear_range(base, pages, pages_tried, &list);
+    ka_port_lock_give(&paging_lock, state);
+    pruned_give(&list);
+}
+
+/* Maps as many pages as it can from the first on; `done` says how many. */
+static bare_map_result map_range(uintptr_t base, size_t pages, unsigned rights, size_t *done)
+{
+    for (*done = 0; *done < pages; ++*done) {
+        bare_map_result result = map_page(base + *done * PAGE, rights);
+        if (result != BARE_MAP_OK)
+            return result;
+    }
+    return BARE_MAP_OK;
+}
+
+/* Whether all pages of a range have entries in small pages, all present or all hidden. */
+static bool all_pages(uintptr_t base, size_t pages, bool present)
+{
+    for (size_t i = 0; i < pages; i++) {
+        unsigned level;
+        ka_arch_entry entry = *walk(base + i * PAGE, &level);
+        if (entry == 0 || level != 1 || ka_arch_entry_present(entry) != present)
             return false;
     }
     return true;
@@ -183,24 +225,51 @@ static bool range_valid(uintptr_t base, size_t pages)
 
 bare_map_result bare_map(void *base, size_t pages, unsigned rights)
 {
+    size_t done;
     if (!range_valid((uintptr_t)base, pages))
         return BARE_MAP_BAD_ADDRESS;
     ka_port_lock_state state = ka_port_lock_take(&paging_lock);
-    bare_map_result result = map_range((uintptr_t)base, pages, rights);
+    bare_map_result result = map_range((uintptr_t)base, pages, rights, &done);
+    if (result != BARE_MAP_OK)
+        set_present((uintptr_t)base, done, false);
     ka_port_lock_give(&paging_lock, state);
+    if (result != BARE_MAP_OK)
+        take_out((uintptr_t)base, done, done + 1);
     return result;
+}
+
+/* Makes a range that is all present hidden, or the other way round. */
+static bare_map_result change_present(uintptr_t base, size_t pages, bool present)
+{
+    if (!range_valid(base, pages))
+        return BARE_MAP_BAD_ADDRESS;
+    ka_port_lock_state state = ka_port_lock_take(&paging_lock);
+    bool fits = all_pages(base, pages, !present);
+    if (fits)
+        set_present(base, pages, present);
+    ka_port_lock_give(&paging_lock, state);
+    return fits ? BARE_MAP_OK : BARE_MAP_NOT_MAPPED;
 }
 
 bare_map_result bare_unmap(void *base, size_t pages)
 {
-    if (!range_valid((uintptr_t)base, pages))
-        return BARE_MAP_BAD_ADDRESS;
-    ka_port_lock_state state = ka_port_lock_take(&paging_lock);
-    bool mapped = all_pages_mapped((uintptr_t)base, pages);
-    if (mapped)
-        unmap_range((uintptr_t)base, pages);
-    ka_port_lock_give(&paging_lock, state);
-    return mapped ? BARE_MAP_OK : BARE_MAP_NOT_MAPPED;
+    bare_map_result result = change_present((uintptr_t)base, pages, false);
+    if (result == BARE_MAP_OK)
+        take_out((uintptr_t)base, pages, pages);
+    return result;
+}
+
+bare_map_result bare_hide(void *base, size_t pages)
+{
+    bare_map_result result = change_present((uintptr_t)base, pages, false);
+    if (result == BARE_MAP_OK)
+        ka_arch_flush_everywhere((uintptr_t)base, pages);
+    return result;
+}
+
+bare_map_result bare_show(void *base, size_t pages)
+{
+    return change_present((uintptr_t)base, pages, true);
 }
 
 bool bare_is_mapped(const void *address, uint64_t *physical)

@@ -1,8 +1,8 @@
 /* paging.h: memory at chosen addresses.
  *
  * Works on the page tables in use, of any CPU whose tables are a tree of KA_ARCH_LEVELS levels. Tables are made when a
- * page needs them and given back when their last page goes. Thread-safe: a spin lock, interrupts off for the length of
- * a call; not for NMIs. What other CPUs remember of an unmapped page is not flushed: one CPU runs so far.
+ * page needs them and given back when their last page goes. Thread-safe: a spin lock, interrupts off while it is held;
+ * not for NMIs. What is taken out is forgotten by every CPU before its frame is given back.
  */
 #ifndef BARE_PAGING_H
 #define BARE_PAGING_H
@@ -41,6 +41,14 @@ bare_map_result bare_map(void *base, size_t pages, unsigned rights);
  *          mapped by bare_map), and then nothing is changed
  */
 bare_map_result bare_unmap(void *base, size_t pages);
+
+/* Takes all access to a mapped range away, on all CPUs, and gives it back. The frames stay and keep their contents. A
+ * hidden range counts as not mapped, and another cannot be mapped in its place.
+ *
+ * returns  BARE_MAP_OK; BARE_MAP_BAD_ADDRESS or BARE_MAP_NOT_MAPPED (to show: not hidden), and nothing is changed
+ */
+bare_map_result bare_hide(void *base, size_t pages);
+bare_map_result bare_show(void *base, size_t pages);
 
 /* Whether an address is mapped, and to which physical address. `physical` may be NULL. */
 bool bare_is_mapped(const void *address, uint64_t *physical);

@@ -5,10 +5,12 @@
 #include <ka_port.h>
 
 #include "ports/bare/boot.h"
+#include "ports/bare/cpus.h"
 #include "ports/bare/frames.h"
 #include "ports/bare/heap.h"
 #include "ports/bare/paging.h"
 #include "ports/bare/physical.h"
+#include "ports/bare/region.h"
 
 #define DEFAULT_HEAP_MAX ((size_t)1 << 20)
 
@@ -34,8 +36,11 @@ void bare_start(void)
     bare_paging_protect_image();
     if (!bare_option_size("heap_max", &heap_max))
         ka_port_panic("heap_max= on the command line is not a size such as 512K or 4M", __FILE__, __LINE__);
-    bare_map_result result = bare_heap_start(heap_max);
+    bare_map_result result = bare_region_start(heap_max);
     if (result != BARE_MAP_OK)
         ka_port_panic(bare_map_result_name(result), __FILE__, __LINE__);
+    if (!bare_heap_start())
+        ka_port_panic("no memory for the kernel's heap", __FILE__, __LINE__);
+    bare_cpus_start();
     ka_arch_exit((unsigned)kernel_main());
 }

@@ -22,7 +22,7 @@ static void crash_null(void)
 
 static void crash_constant(void)
 {
-    *(volatile char *)(uintptr_t)&kernel_heap_suite = 1;
+    *(volatile char *)(uintptr_t)&region_suite = 1;
 }
 
 static void crash_data(void)

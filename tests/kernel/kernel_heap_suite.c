@@ -1,149 +1,178 @@
-/* kernel_heap_suite.c: the kernel heap's place, its growth, and what lies behind it. */
+/* kernel_heap_suite.c: ka_kernel, the general heap: its frames come and go, and blocks with a guard page. */
 #include "kernel_suites.h"
 
 #include <ka_port.h>
 
+#include "ports/bare/cpus.h"
 #include "ports/bare/frames.h"
 #include "ports/bare/heap.h"
 
-static char *heap_end(void)
-{
-    return (char *)BARE_HEAP_BASE + bare_heap_get_info().mapped;
-}
+#define PAGE ((size_t)1 << KA_PORT_PAGE_SHIFT)
+
+enum { LARGE = 3 << 20 };
 
 static bool in_heap(const void *block, size_t size)
 {
-    return (uintptr_t)block >= BARE_HEAP_BASE && (const char *)block + size <= heap_end();
+    return (uintptr_t)block >= BARE_HEAP_BASE && (uintptr_t)block + size <= BARE_HEAP_BASE + bare_heap.size;
 }
 
-static void blocks_lie_in_the_heap(void)
+static void flush_here(void *context)
 {
-    uint64_t *value = ka_alloc_type(ka_kernel, uint64_t);
-    KIT_CHECK(value != NULL);
-    KIT_EXPECT(in_heap(value, sizeof *value));
-    ka_free_type(ka_kernel, uint64_t, value);
+    (void)context;
+    ka_heap_flush(&bare_heap);
+    bare_frames_flush();
 }
 
-/* Not a byte is mapped behind the heap: a run over its end faults. */
-static void end_is_guarded(void)
+/* All that is free goes back to the frames, from magazines too, and the frames that CPUs have in store to the engine. */
+static void trim_all(void)
 {
-    KIT_EXPECT(ka_arch_can_write(heap_end() - 1));
-    KIT_EXPECT(!ka_arch_can_read(heap_end()));
-    KIT_EXPECT(!ka_arch_can_read((char *)BARE_HEAP_BASE - 1));
+    bare_cpus_run(flush_here, NULL);
+    (void)ka_heap_trim(&bare_heap, 0);
+    bare_frames_flush();
 }
 
-/* ---- before it has grown ---- */
-
-static void first_bytes(void)
+static void frames_come_and_go(void)
 {
-    bare_heap_info info = bare_heap_get_info();
-    KIT_EXPECT(info.mapped == BARE_HEAP_FIRST && info.growths == 0 && info.limit > info.mapped);
+    trim_all();
+    size_t before = bare_frames_free();
+    char *block = ka_alloc(ka_kernel, LARGE, PAGE, 0);
+    KIT_CHECK(block != NULL && in_heap(block, LARGE));
+    KIT_EXPECT(bare_frames_free() <= before - LARGE / PAGE);
+    kit_stamp(block, LARGE, 5);
+    KIT_EXPECT(kit_stamped(block, LARGE, 5));
+    ka_free(ka_kernel, block, LARGE, PAGE);
+    trim_all();
+    KIT_EXPECT(bare_frames_free() >= before && !ka_arch_can_read(block));
+    KIT_CHECK_SOUND(ka_check(ka_kernel));
 }
 
-/* What no memory could help is refused without taking any. */
-static void vain_requests_take_nothing(void)
-{
-    bare_heap_info info = bare_heap_get_info();
-    size_t frames = bare_frames_free();
-    KIT_EXPECT(ka_alloc(ka_kernel, info.mapped, 16, KA_PAGEABLE) == NULL);
-    KIT_EXPECT(ka_alloc(ka_kernel, info.mapped, 16, KA_ANY_CONTEXT) == NULL);
-    KIT_EXPECT(ka_alloc(ka_kernel, info.limit + 1, 16, 0) == NULL);
-    KIT_EXPECT(ka_alloc(ka_kernel, info.limit, 16, 0) == NULL); /* as much, but the record needs some of it */
-    KIT_EXPECT(ka_alloc(ka_kernel, 16, info.limit * 2, 0) == NULL);
-    KIT_EXPECT(bare_heap_get_info().mapped == info.mapped && bare_frames_free() == frames);
-}
+/* Frames that are taken away, chained through their own memory. */
+typedef struct taken {
+    struct taken *next;
+    bare_frame frame;
+} taken;
 
-/* A large request grows the heap once, by what it needs and not much more. */
-static void grows_once_for_a_large_block(void)
+static taken *take_all_but(size_t left)
 {
-    enum { SIZE = 1 << 20, ALIGN = 64 << 10 };
-    bare_heap_info before = bare_heap_get_info();
-    void *block = ka_alloc(ka_kernel, SIZE, ALIGN, KA_ZERO);
-    bare_heap_info after = bare_heap_get_info();
-    KIT_CHECK(block != NULL);
-    KIT_EXPECT(after.growths == before.growths + 1);
-    KIT_EXPECT(after.mapped <= before.mapped + SIZE + SIZE / 4);
-    KIT_EXPECT((uintptr_t)block % ALIGN == 0 && in_heap(block, SIZE));
-    ka_free(ka_kernel, block, SIZE, ALIGN);
-}
-
-/* When frames run out, a growth fails and the heap is as it was; when they are back, it grows. */
-static void grows_again_when_frames_are_back(void)
-{
-    enum { SIZE = 1 << 20 };
-    bare_heap_info before = bare_heap_get_info();
-    size_t run = bare_frames_free() - 4;
-    bare_frame first = { 0 };
-    while (run > 0 && (first = bare_frames_take(run)).number == 0)
-        run--;
-    while (bare_frames_free() > 4) { /* what the run has left; given back at the end of the machine only */
+    taken *head = NULL;
+    while (bare_frames_free() > left) {
         bare_frame frame = bare_frame_take();
-        KIT_CHECK(frame.number != 0);
+        taken *t = bare_frame_memory(frame);
+        *t = (taken){ head, frame };
+        head = t;
     }
-    void *block = ka_alloc(ka_kernel, 2 * SIZE, 16, 0);
-    KIT_EXPECT(block == NULL && bare_frames_free() == 4);
-    KIT_EXPECT(bare_heap_get_info().mapped == before.mapped && bare_heap_get_info().growths == before.growths);
-    KIT_EXPECT(!ka_arch_can_read(heap_end()));
-    bare_frames_give(first, run);
-    block = ka_alloc(ka_kernel, 2 * SIZE, 16, 0);
-    KIT_EXPECT(block != NULL && bare_heap_get_info().growths == before.growths + 1);
-    ka_free(ka_kernel, block, 2 * SIZE, 16);
+    return head;
 }
 
-/* clang-format off */
-static const kit_case growth_cases[] = {
-    { "the first bytes", first_bytes },
-    { "vain requests take nothing", vain_requests_take_nothing },
-    { "grows once for a large block", grows_once_for_a_large_block },
-    { "grows again when frames are back", grows_again_when_frames_are_back },
-};
-/* clang-format on */
-
-const kit_suite kernel_growth_suite = { "kernel growth", growth_cases, KIT_COUNT(growth_cases) };
-
-/* ---- after it has ---- */
-
-/* The heap suite has filled the heap: it has grown up to the limit, in few steps, and not beyond. */
-static void growth_ends_at_the_limit(void)
+static void give_back(taken *head)
 {
-    bare_heap_info info = bare_heap_get_info();
-    ka_stats stats = ka_get_stats(ka_kernel);
-    KIT_EXPECT(info.mapped == info.limit);
-    KIT_EXPECT(info.growths > 1 && info.growths < 64);
-    KIT_EXPECT(stats.total + stats.overhead == info.mapped);
-    KIT_EXPECT(stats.free_blocks == 1 && stats.live == 0); /* one range, all seams merged */
-    kit_note("%zu bytes in %u steps; %zu of them can be handed out", info.mapped, info.growths, stats.total);
+    while (head != NULL) {
+        taken *next = head->next;
+        bare_frames_give(head->frame, 1);
+        head = next;
+    }
 }
 
-static void flags(void)
+/* Frames run out in the middle of a commit: NULL, and every frame is back. */
+static void refusal_leaves_nothing(void)
 {
-    void *block = ka_alloc(ka_kernel, 64, 16, KA_ATOMIC);
+    trim_all();
+    for (size_t left = 1; left < 2 * LARGE / PAGE; left = left * 2 + 1) {
+        taken *head = take_all_but(left);
+        void *block = ka_alloc(ka_kernel, 3 * (size_t)LARGE, PAGE, 0);
+        KIT_EXPECT(block == NULL && bare_frames_free() == left);
+        give_back(head);
+    }
+    void *block = ka_alloc(ka_kernel, 3 * (size_t)LARGE, PAGE, 0);
     KIT_EXPECT(block != NULL);
-    ka_free(ka_kernel, block, 64, 16);
-    KIT_EXPECT(ka_alloc(ka_kernel, 64, 16, KA_ANY_CONTEXT) == NULL);
-    KIT_EXPECT(ka_alloc(ka_kernel, 64, 16, KA_PAGEABLE) == NULL);
-    KIT_EXPECT(ka_get_stats(ka_kernel).live == 0);
+    ka_free(ka_kernel, block, 3 * (size_t)LARGE, PAGE);
+    KIT_CHECK_SOUND(ka_check(ka_kernel));
 }
 
-/* Interrupts are off inside, and as they were afterwards. */
-static void interrupts_come_back(void)
+/* What is committed serves any context; what is not serves a locked context, but no NMI. */
+static void contexts(void)
 {
-    ka_arch_interrupts_enable();
-    void *block = ka_alloc(ka_kernel, 64, 16, 0);
-    KIT_EXPECT(ka_arch_interrupts_on());
-    ka_free(ka_kernel, block, 64, 16);
-    KIT_EXPECT(ka_arch_interrupts_on());
-    ka_arch_interrupts_disable();
+    trim_all();
+    KIT_EXPECT(ka_alloc(ka_kernel, LARGE, PAGE, KA_ANY_CONTEXT) == NULL);
+    void *block = ka_alloc(ka_kernel, LARGE, PAGE, KA_ATOMIC);
+    KIT_CHECK(block != NULL);
+    ka_free(ka_kernel, block, LARGE, PAGE);
+    KIT_EXPECT(ka_heap_commit(&bare_heap, 2 * (size_t)LARGE) >= 2 * (size_t)LARGE);
+    block = ka_alloc(ka_kernel, LARGE, PAGE, KA_ANY_CONTEXT);
+    KIT_CHECK(block != NULL);
+    ka_free(ka_kernel, block, LARGE, PAGE);
 }
 
-/* clang-format off */
+static void look_at_guard(void *context)
+{
+    char **block = context;
+    if (!ka_arch_can_write(block[0] + PAGE - 1) || ka_arch_can_read(block[0] + PAGE))
+        ka_store_relaxed_ptr((uintptr_t *)&block[1], 1);
+}
+
+static void guarded_blocks(void)
+{
+    size_t live = ka_get_stats(ka_kernel).live;
+    char *block[2] = { ka_alloc(bare_guarded, 1000, 16, KA_ZERO), NULL };
+    char *large = ka_alloc(bare_guarded, 5 * PAGE, 2 * PAGE, 0), *last = ka_alloc(bare_guarded, PAGE, 16, 0);
+    KIT_CHECK(block[0] != NULL && large != NULL && last != NULL);
+    bare_cpus_run(look_at_guard, block);
+    KIT_EXPECT(block[1] == NULL && block[0][0] == 0 && block[0][999] == 0);
+    KIT_EXPECT((uintptr_t)large % (2 * PAGE) == 0 && !ka_arch_can_read(large + 5 * PAGE));
+    kit_stamp(large, 5 * PAGE, 1);
+    large = ka_resize(bare_guarded, large, 5 * PAGE, 2 * PAGE, 9 * PAGE, 16, 0);
+    KIT_CHECK(large != NULL);
+    KIT_EXPECT(kit_stamped(large, 5 * PAGE, 1) && !ka_arch_can_write(large + 9 * PAGE));
+    KIT_EXPECT(ka_alloc(bare_guarded, 1000, 16, KA_ANY_CONTEXT) == NULL);
+    KIT_EXPECT(ka_alloc(bare_guarded, (size_t)PTRDIFF_MAX - PAGE, 16, 0) == NULL);
+    ka_free(bare_guarded, block[0], 1000, 16);
+    ka_free(bare_guarded, last, PAGE, 16);
+    ka_free(bare_guarded, large, 9 * PAGE, 16);
+    KIT_EXPECT(ka_get_stats(ka_kernel).live == live);
+    KIT_CHECK_SOUND(ka_check(ka_kernel));
+}
+
+/* On each CPU: its magazines are its own, and blocks wander to the next CPU, which frees them. */
+static void *wandering[KA_ARCH_MAX_CPUS][64];
+
+static void fill(void *context)
+{
+    (void)context;
+    for (unsigned i = 0; i < 64; i++) {
+        wandering[ka_arch_cpu()][i] = ka_alloc(ka_kernel, 16 + i, 16, 0);
+        if (wandering[ka_arch_cpu()][i] != NULL)
+            kit_stamp(wandering[ka_arch_cpu()][i], 16 + i, ka_arch_cpu() * 64 + i);
+    }
+}
+
+static void empty_next(void *context)
+{
+    unsigned next = (ka_arch_cpu() + 1) % bare_cpu_count();
+    for (unsigned i = 0; i < 64; i++) {
+        void *block = wandering[next][i];
+        if (block == NULL || !kit_stamped(block, 16 + i, next * 64 + i))
+            ka_store_relaxed_32(context, 1);
+        ka_free(ka_kernel, block, 16 + i, 16);
+    }
+}
+
+static void blocks_wander(void)
+{
+    uint32_t bad = 0;
+    size_t live = ka_get_stats(ka_kernel).live;
+    bare_cpus_run(fill, NULL);
+    bare_cpus_run(empty_next, &bad);
+    KIT_EXPECT(bad == 0);
+    KIT_EXPECT(ka_get_stats(ka_kernel).live == live);
+    KIT_CHECK_SOUND(ka_check(ka_kernel));
+}
+
 static const kit_case cases[] = {
-    { "blocks lie in the heap", blocks_lie_in_the_heap },
-    { "the end is guarded", end_is_guarded },
-    { "growth ends at the limit", growth_ends_at_the_limit },
-    { "flags", flags },
-    { "interrupts come back", interrupts_come_back },
+    { "frames come and go", frames_come_and_go },
+    { "a refusal leaves nothing behind", refusal_leaves_nothing },
+    { "contexts", contexts },
+    { "guarded blocks", guarded_blocks },
+    { "blocks wander between CPUs", blocks_wander },
 };
-/* clang-format on */
 
 const kit_suite kernel_heap_suite = { "kernel heap", cases, KIT_COUNT(cases) };

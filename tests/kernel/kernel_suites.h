@@ -9,8 +9,11 @@ extern const kit_suite boot_suite;
 extern const kit_suite frames_suite;
 extern const kit_suite physical_suite;
 extern const kit_suite paging_suite;
-extern const kit_suite kernel_growth_suite; /* before the heap has grown to its limit */
-extern const kit_suite kernel_heap_suite;   /* after the heap suite has filled it */
+extern const kit_suite cpus_suite;
+extern const kit_suite region_growth_suite; /* before the region heap has grown to its limit */
+extern const kit_suite region_suite;        /* after the heap suite has filled it */
+extern const kit_suite kernel_heap_suite;
+extern const kit_suite stress_suite;
 
 /* Does one forbidden thing, named by the word crash= of the command line; returns if there is no such word. */
 void kernel_crash(void);

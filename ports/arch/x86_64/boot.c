@@ -5,6 +5,7 @@
  */
 #include <ka_arch.h>
 
+#include "cpu.h"
 #include "ports/bare/boot.h"
 #include "ports/bare/start.h"
 #include "base/assert.h"
@@ -58,6 +59,7 @@ void ka_arch_start(uintptr_t info_address)
     copy_modules(info);
     if (info->command_line != 0)
         bare_boot_set_command_line((const char *)(uintptr_t)info->command_line);
+    ka_apic_start(info->rsdp);
     ka_boot_level1[0] = 0; /* from here on, NULL faults */
     ka_arch_flush_page(0);
     bare_start();

@@ -11,6 +11,34 @@
     .asciz "Xen"
     .long ka_boot_entry
 
+/* From 32-bit code with paging off to `target` in long mode, on the page tables below boot_root. */
+    .macro enter_long_mode target
+    movl %cr4, %eax
+    orl $0x20, %eax                         /* PAE */
+    movl %eax, %cr4
+    movl $boot_root, %eax
+    movl %eax, %cr3
+    movl $0xc0000080, %ecx                  /* EFER: long mode, no-execute */
+    rdmsr
+    orl $0x900, %eax
+    wrmsr
+    movl %cr0, %eax
+    orl $0x80010001, %eax                   /* paging, write protection for the kernel too, protected mode */
+    movl %eax, %cr0
+    lgdt boot_gdt_pointer
+    ljmp $8, $\target
+    .endm
+
+    .macro load_segments
+    movl $16, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    xorl %eax, %eax
+    movl %eax, %fs
+    movl %eax, %gs
+    .endm
+
     .section .text.boot, "ax", @progbits
     .code32
     .globl ka_boot_entry
@@ -75,34 +103,50 @@ ka_boot_entry:
     shrl $12, %eax
     movl $0, ka_boot_level1(, %eax, 8)      /* a stack that is full faults */
 
-    movl %cr4, %eax
-    orl $0x20, %eax                         /* PAE */
-    movl %eax, %cr4
-    movl $boot_root, %eax
-    movl %eax, %cr3
-    movl $0xc0000080, %ecx                  /* EFER: long mode, no-execute */
-    rdmsr
-    orl $0x900, %eax
-    wrmsr
-    movl %cr0, %eax
-    orl $0x80010001, %eax                   /* paging, write protection for the kernel too, protected mode */
-    movl %eax, %cr0
-    lgdt boot_gdt_pointer
-    ljmp $8, $start64
+    enter_long_mode start64
 
     .code64
 start64:
+    movq $ka_stack_end, %rsp
+    movl %ebp, %edi
+    xorl %ebp, %ebp
+    load_segments
+    call ka_arch_start
+    ud2
+
+/* ---- the other CPUs: one at a time, after apic.c has copied the first part to KA_TRAMPOLINE below 1 MiB ---- */
+
+    .code16
+    .globl ka_trampoline, ka_trampoline_end
+ka_trampoline:                              /* in real mode, CS is the copy's place */
+    cli
+    cld
+    movw %cs, %ax
+    movw %ax, %ds
+    lgdtl trampoline_gdt_pointer - ka_trampoline
+    movl $0x11, %eax                        /* protected mode, caches on */
+    movl %eax, %cr0
+    ljmpl $24, $cpu_start32
+trampoline_gdt_pointer:
+    .word 4 * 8 - 1
+    .long boot_gdt
+ka_trampoline_end:
+
+    .code32
+cpu_start32:
     movl $16, %eax
     movl %eax, %ds
     movl %eax, %es
     movl %eax, %ss
-    xorl %eax, %eax
-    movl %eax, %fs
-    movl %eax, %gs
-    movq $ka_stack_end, %rsp
-    movl %ebp, %edi
+    enter_long_mode cpu_start64
+
+    .code64
+cpu_start64:
+    movq ka_cpu_stack, %rsp
+    movl ka_cpu_number, %edi
     xorl %ebp, %ebp
-    call ka_arch_start
+    load_segments
+    call ka_arch_cpu_run
     ud2
 
     .section .rodata.boot, "a", @progbits
@@ -111,6 +155,7 @@ boot_gdt:
     .quad 0
     .quad 0x00af9b000000ffff                /* 8: code, 64-bit */
     .quad 0x00cf93000000ffff                /* 16: data */
+    .quad 0x00cf9b000000ffff                /* 24: code, 32-bit */
 boot_gdt_pointer:
     .word . - boot_gdt - 1
     .long boot_gdt
@@ -131,7 +176,7 @@ boot_level2:
 ka_boot_level1:
     .skip 4 * 4096
 
-/* ---- exceptions: one stub each, so that C sees vector and error code in one frame ---- */
+/* ---- exceptions and interrupts: one stub each, so that C sees vector and error code in one frame ---- */
 
     .text
     .macro stub vector, has_code
@@ -144,7 +189,7 @@ ka_boot_level1:
     .endm
 
     .align 16
-    .globl ka_exception_stubs               /* 32 stubs, 16 bytes apart */
+    .globl ka_exception_stubs               /* KA_VECTORS stubs, 16 bytes apart; the error code of those without is 0 */
 ka_exception_stubs:
     .irp v, 0, 1, 2, 3, 4, 5, 6, 7
     stub \v, 0
@@ -166,7 +211,9 @@ ka_exception_stubs:
     .endr
     stub 29, 1
     stub 30, 1
-    stub 31, 0
+    .irp v, 31, 32, 33, 34, 35
+    stub \v, 0
+    .endr
 
     .align 16
 exception_common:

@@ -1,13 +1,16 @@
-/* exceptions.c: the exception table, and what an exception that nobody expected prints.
+/* exceptions.c: the table of exceptions and interrupts, and what an exception that nobody expected prints.
  *
- * A double fault runs on a stack of its own (TSS, first interrupt stack), so that a full kernel stack, whose page fault
- * cannot be delivered, is still reported. Interrupt lines are masked at the controllers: the interrupt flag may be on.
+ * A double fault runs on a stack of its own (cpu.c), so that a full kernel stack, whose page fault cannot be delivered,
+ * is still reported. Everything else, NMIs too, runs on the stack that it interrupts. Interrupt lines are masked at the
+ * old controllers: what comes, comes from the local APIC.
  */
 #include <ka_arch.h>
 
 #include <ka/handler.h>
 
+#include "cpu.h"
 #include "io.h"
+#include "ports/bare/cpus.h"
 
 /* As entry.S leaves it. */
 typedef struct exception_frame {
@@ -23,35 +26,22 @@ typedef struct gate {
     uint32_t offset_high, reserved;
 } gate;
 
-typedef struct __attribute__((packed)) task_state {
-    uint32_t reserved_0;
-    uint64_t stacks[3];
-    uint64_t reserved_1;
-    uint64_t interrupt_stacks[7];
-    uint64_t reserved_2;
-    uint16_t reserved_3, io_map;
-} task_state;
-
 typedef struct __attribute__((packed)) table_pointer {
     uint16_t limit;
     uint64_t base;
 } table_pointer;
 
-enum { VECTORS = 32, STUB_BYTES = 16, CODE_SELECTOR = 8, TASK_SELECTOR = 24, GATE_INTERRUPT = 0x8e };
-enum { VECTOR_DOUBLE_FAULT = 8, VECTOR_PAGE_FAULT = 14 };
+enum { EXCEPTIONS = 32, STUB_BYTES = 16, GATE_INTERRUPT = 0x8e };
+enum { VECTOR_NMI = 2, VECTOR_DOUBLE_FAULT = 8, VECTOR_PAGE_FAULT = 14 };
 
 extern const char ka_exception_stubs[], ka_probe_read[], ka_probe_write[], ka_probe_failed[];
-extern char ka_stack_guard[];
 
 void ka_arch_exception(exception_frame *frame);
 
-static gate gates[VECTORS];
-static task_state task;
-static uint64_t descriptors[5] = { 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0, 0 };
-static _Alignas(16) char double_fault_stack[8192];
+static gate gates[KA_VECTORS];
 
 /* clang-format off */
-static const char *const names[VECTORS] = {
+static const char *const names[EXCEPTIONS] = {
     "divide error",         "debug",              "non-maskable interrupt", "breakpoint",
     "overflow",             "bound range",        "invalid opcode",         "device not available",
     "double fault",         "exception",          "invalid task state",     "segment not present",
@@ -67,31 +57,24 @@ static void gate_set(unsigned vector, uint8_t stack)
 {
     uintptr_t at = (uintptr_t)ka_exception_stubs + vector * STUB_BYTES;
     gates[vector] = (gate){ .offset_low = (uint16_t)at,
-                            .selector = CODE_SELECTOR,
+                            .selector = KA_CODE_SELECTOR,
                             .stack = stack,
                             .type = GATE_INTERRUPT,
                             .offset_middle = (uint16_t)(at >> 16),
                             .offset_high = (uint32_t)(at >> 32) };
 }
 
-static void task_start(void)
-{
-    uint64_t at = (uintptr_t)&task, limit = sizeof task - 1;
-    task.interrupt_stacks[0] = (uintptr_t)(double_fault_stack + sizeof double_fault_stack);
-    task.io_map = sizeof task;
-    descriptors[3] = limit | (at & 0xffffff) << 16 | UINT64_C(0x89) << 40 | (at >> 24 & 0xff) << 56;
-    descriptors[4] = at >> 32;
-    table_pointer pointer = { sizeof descriptors - 1, (uintptr_t)descriptors };
-    __asm__ volatile("lgdt %0\n\tltr %w1" : : "m"(pointer), "r"((uint16_t)TASK_SELECTOR) : "memory");
-}
-
 void ka_arch_exceptions_start(void)
 {
     io_out_8(0x21, 0xff); /* both old interrupt controllers: every line masked */
     io_out_8(0xa1, 0xff);
-    task_start();
-    for (unsigned i = 0; i < VECTORS; i++)
-        gate_set(i, i == VECTOR_DOUBLE_FAULT ? 1 : 0);
+    for (unsigned i = 0; i < KA_VECTORS; i++)
+        gate_set(i, i == VECTOR_DOUBLE_FAULT ? KA_DOUBLE_FAULT_STACK : 0);
+    ka_cpu_begin(0);
+}
+
+void ka_exceptions_load(void)
+{
     table_pointer pointer = { sizeof gates - 1, (uintptr_t)gates };
     __asm__ volatile("lidt %0" : : "m"(pointer) : "memory");
 }
@@ -144,12 +127,12 @@ static void log_registers(const exception_frame *frame, const struct register_pl
 
 static void log_frame(const exception_frame *frame)
 {
-    ka_log("exception %u: %s, error code 0x%llx", (unsigned)frame->vector, names[frame->vector],
-           (unsigned long long)frame->error);
+    ka_log("exception %u: %s, error code 0x%llx, CPU %u", (unsigned)frame->vector, names[frame->vector],
+           (unsigned long long)frame->error, ka_arch_cpu());
     if (frame->vector == VECTOR_PAGE_FAULT)
         log_page_fault(frame);
-    if (fault_address() - (uintptr_t)ka_stack_guard < 4096 && frame->vector == VECTOR_DOUBLE_FAULT)
-        ka_log("  the kernel stack is full (guard page at %p)", (void *)ka_stack_guard);
+    if (frame->vector == VECTOR_DOUBLE_FAULT && bare_is_stack_guard(fault_address()))
+        ka_log("  the kernel stack is full (guard page at %p)", (void *)(uintptr_t)(fault_address() & ~UINT64_C(4095)));
     for (unsigned i = 0; i < sizeof registers / sizeof registers[0]; i += 4)
         log_registers(frame, &registers[i]);
 }
@@ -158,8 +141,28 @@ static void log_frame(const exception_frame *frame)
 void ka_arch_exception(exception_frame *frame)
 {
     if (frame->rip == (uintptr_t)ka_probe_read || frame->rip == (uintptr_t)ka_probe_write) {
-        frame->rip = (uintptr_t)ka_probe_failed;
+        if (frame->vector < EXCEPTIONS && frame->vector != VECTOR_NMI) {
+            frame->rip = (uintptr_t)ka_probe_failed;
+            return;
+        }
+    }
+    switch (frame->vector) {
+    case VECTOR_NMI:
+        ka_apic_flush_serve();
+        bare_on_nmi();
         return;
+    case KA_VECTOR_TIMER:
+        ka_apic_end();
+        bare_on_timer();
+        return;
+    case KA_VECTOR_CALL:
+        ka_apic_end();
+        bare_on_call();
+        return;
+    case KA_VECTOR_SPURIOUS:
+        return;
+    default:
+        break;
     }
     log_frame(frame);
     ka_port_panic("unexpected exception", __FILE__, __LINE__);

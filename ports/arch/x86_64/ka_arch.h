@@ -52,10 +52,15 @@ static inline void ka_arch_interrupts_disable(void)
     __asm__ volatile("cli" : : : "memory");
 }
 
-/* The number of this CPU. One CPU runs so far. */
+#define KA_ARCH_MAX_CPUS 16
+
+/* The number of this CPU, 0 to KA_ARCH_MAX_CPUS - 1: the first word of what GS points to (cpu.c). Code never moves to
+ * another CPU, so a compiler may keep it. */
 static inline unsigned ka_arch_cpu(void)
 {
-    return 0;
+    unsigned number;
+    __asm__("movl %%gs:0, %0" : "=r"(number));
+    return number;
 }
 
 /* ---- page tables: the format of an entry ----
@@ -118,6 +123,12 @@ static inline ka_arch_entry *ka_arch_root(void)
     return (ka_arch_entry *)(uintptr_t)ka_arch_entry_address(root);
 }
 
+/* A page was mapped that was not: nothing to do, x86 does not remember what is not mapped. */
+static inline void ka_arch_page_mapped(uintptr_t address)
+{
+    (void)address;
+}
+
 /* Forgets what this CPU remembers of one page. */
 static inline void ka_arch_flush_page(uintptr_t address)
 {
@@ -138,6 +149,34 @@ static inline bool ka_arch_range_valid(uintptr_t base, size_t size)
 /* Readies the serial port and the exception table. */
 void ka_arch_console_start(void);
 void ka_arch_exceptions_start(void);
+
+/* Makes every CPU forget what it remembers of a range of pages, and of page tables on the way to them. Returns when all
+ * have done so; they answer with interrupts off, too. Any context but an NMI. */
+void ka_arch_flush_everywhere(uintptr_t base, size_t pages);
+
+/* ---- several CPUs: see ports/bare/cpus.h for what they call ---- */
+
+/* How many CPUs the machine has, KA_ARCH_MAX_CPUS at most. Those beyond are never started. */
+unsigned ka_arch_cpu_count(void);
+
+/* Starts CPU `number`, 1 to count - 1: it calls bare_cpu_main on the given stack. One at a time. */
+void ka_arch_cpu_start(unsigned number, void *stack_end);
+
+/* Interrupts another CPU: it calls bare_on_call. */
+void ka_arch_call_send(unsigned number);
+
+/* Interrupts another CPU even if its interrupts are off: it calls bare_on_nmi. false: this machine has no such thing. */
+bool ka_arch_nmi_send(unsigned number);
+
+/* Has this CPU interrupted once, in so many ticks of its timer (about a nanosecond each): it calls bare_on_timer. 0:
+ * not. */
+void ka_arch_timer_arm(uint32_t ticks);
+
+/* Sleeps until an interrupt, and takes it. Interrupts are off before and after. */
+static inline void ka_arch_idle(void)
+{
+    __asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
+}
 
 /* Writes one byte to the serial port; waits until there is room. */
 void ka_arch_console_put(char byte);
