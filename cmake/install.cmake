@@ -31,5 +31,10 @@ install(FILES ${PROJECT_BINARY_DIR}/kernel_alloc-config.cmake ${PROJECT_BINARY_D
 configure_file(cmake/kernel-alloc.pc.in kernel-alloc.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/kernel-alloc.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
+# gdb loads it with the library of this name.
+install(FILES bindings/gdb/kernel_alloc.py DESTINATION
+    ${CMAKE_INSTALL_DATADIR}/gdb/auto-load/${CMAKE_INSTALL_FULL_LIBDIR}
+    RENAME libka.so.${PROJECT_VERSION}-gdb.py)
+
 add_custom_target(uninstall COMMAND ${CMAKE_COMMAND} -P ${PROJECT_SOURCE_DIR}/cmake/uninstall.cmake
     WORKING_DIRECTORY ${PROJECT_BINARY_DIR} VERBATIM)
