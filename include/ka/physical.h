@@ -19,16 +19,12 @@
 
 KA_BEGIN_DECLS
 
-typedef enum ka_caching {
-    KA_CACHED,
-    KA_UNCACHED,
-    KA_WRITE_COMBINED
-} ka_caching;
+typedef enum ka_caching { KA_CACHED, KA_UNCACHED, KA_WRITE_COMBINED } ka_caching;
 
 /* All zero: no constraints. Addresses are physical, in bytes. */
 typedef struct ka_physical_limits {
-    uint64_t lowest;  /* no byte below this address; counts by whole pages */
-    uint64_t highest; /* no byte above this address; 0: no limit; counts by whole pages */
+    uint64_t lowest;   /* no byte below this address; counts by whole pages */
+    uint64_t highest;  /* no byte above this address; 0: no limit; counts by whole pages */
     uint64_t boundary; /* a power of two of at least 16; a block does not reach over a multiple of it; 0: none */
     size_t align;      /* a power of two: every block has this alignment at least; 0: as asked */
     unsigned node;     /* tried first */
@@ -54,7 +50,7 @@ struct ka_physical_source;
 
 /* A page of packed blocks. Private. */
 typedef struct ka_physical_page {
-    struct ka_physical_page *bucket; /* the next in the same bucket */
+    struct ka_physical_page *bucket;          /* the next in the same bucket */
     struct ka_physical_page *next, *previous; /* pages with room; spare records */
     unsigned char *memory;
     uint64_t used[4]; /* a bit for each 16 bytes */
@@ -74,7 +70,7 @@ typedef struct ka_physical_allocator {
     void *record_pages;
     ka_physical_page *buckets[KA_PHYSICAL_BUCKETS];
     ka_physical_page records[KA_PHYSICAL_RECORDS];
-    size_t live, blocks, pages;          /* of packed ones; bytes, counts */
+    size_t live, blocks, pages;         /* of packed ones; bytes, counts */
     uintptr_t whole_live, whole_blocks; /* of whole pages */
     uint32_t error;
 } ka_physical_allocator;

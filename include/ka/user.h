@@ -3,6 +3,7 @@
 #define KA_USER_H
 
 #include <ka/heap.h>
+#include <ka/physical.h>
 
 KA_BEGIN_DECLS
 
@@ -19,6 +20,16 @@ KA_MUST_USE bool ka_user_heap_init(ka_heap *heap, const char *name, size_t size)
 
 /* Ends a heap made by ka_user_heap_init. Returns the count of leaked blocks, each reported. */
 size_t ka_user_heap_fini(ka_heap *heap);
+
+/* Takes huge pages for ka_physical and all its instances: at most so many bytes of them, 64 MiB in all; fewer if the
+ * system has fewer. Once; without this call the first use of ka_physical takes KA_USER_PHYSICAL bytes. Blocks are aligned
+ * to 2 MiB at most, lie all on node 0, and are not there in the child of a fork.
+ *
+ * returns  KA_PHYSICAL_OK; KA_PHYSICAL_NOT_HERE: the system has no free huge pages (vm.nr_hugepages), or does not tell
+ *          this process physical addresses (CAP_SYS_ADMIN)
+ */
+#define KA_USER_PHYSICAL ((size_t)16 << 20)
+ka_physical_error ka_user_physical_start(size_t bytes);
 
 KA_END_DECLS
 

@@ -161,8 +161,14 @@ static bool page_is(const ka_physical_page *page, uint64_t word)
     return true;
 }
 
-static bool page_is_full(const ka_physical_page *page) { return page_is(page, ~UINT64_C(0)); }
-static bool page_is_empty(const ka_physical_page *page) { return page_is(page, 0); }
+static bool page_is_full(const ka_physical_page *page)
+{
+    return page_is(page, ~UINT64_C(0));
+}
+static bool page_is_empty(const ka_physical_page *page)
+{
+    return page_is(page, 0);
+}
 
 static void units_fill(uint64_t *words, unsigned from, unsigned end, bool set)
 {
@@ -264,7 +270,10 @@ static void count_in(ka_physical_allocator *p, size_t bytes)
     p->blocks++;
 }
 
-static unsigned units_for(size_t size) { return (unsigned)((size + UNIT - 1) / UNIT); }
+static unsigned units_for(size_t size)
+{
+    return (unsigned)((size + UNIT - 1) / UNIT);
+}
 
 static void *packed_alloc_locked(ka_physical_allocator *p, size_t size, size_t align)
 {
@@ -368,6 +377,11 @@ static void count_pages(ka_physical_allocator *p, uint64_t pages, bool in)
     (void)ka_fetch_add_ptr(&p->whole_blocks, in ? 1 : ~(uintptr_t)0);
 }
 
+static bool exceeds_boundary(const ka_physical_allocator *p, size_t size)
+{
+    return p->limits.boundary != 0 && size > p->limits.boundary;
+}
+
 static bool context_allows(const ka_physical_allocator *p, bool packed, ka_flags flags)
 {
     bool whole = !packed && p->limits.caching == KA_CACHED;
@@ -382,10 +396,10 @@ static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags fl
         return refuse(p, KA_PHYSICAL_CONTEXT);
     if (real_align(p, align) > p->source->max_align)
         return refuse(p, KA_PHYSICAL_NO_MEMORY);
-    if (p->limits.boundary != 0 && (packed ? units_for(size) * UNIT : size) > p->limits.boundary)
+    if (exceeds_boundary(p, size))
         return refuse(p, KA_PHYSICAL_BOUNDARY);
-    void *block = packed ? packed_alloc(p, size, real_align(p, align))
-                         : pages_alloc(p, pages_for(size), real_align(p, align));
+    void *block =
+        packed ? packed_alloc(p, size, real_align(p, align)) : pages_alloc(p, pages_for(size), real_align(p, align));
     if (block == NULL)
         return NULL;
     if (!packed)
@@ -425,7 +439,7 @@ static void *op_resize(ka_allocator *self, void *block, size_t old_size, size_t 
     void *now = block;
     if (!context_allows(p, packed, flags))
         return refuse(p, KA_PHYSICAL_CONTEXT);
-    if (!fits || !same || (uintptr_t)block % real_align(p, new_align) != 0) {
+    if (!fits || !same || exceeds_boundary(p, new_size) || (uintptr_t)block % real_align(p, new_align) != 0) {
         now = op_alloc(self, new_size, new_align, flags & ~KA_ZERO);
         if (now == NULL)
             return NULL;
@@ -449,7 +463,8 @@ static void op_stats(ka_allocator *self, ka_stats *out)
     out->live += ka_load_acquire_ptr(&p->whole_live);
     out->live_blocks += ka_load_acquire_ptr(&p->whole_blocks);
     out->total += ka_load_acquire_ptr(&p->whole_live);
-    for (const ka_physical_page *at = p->record_pages; at != NULL; at = (const ka_physical_page *)(const void *)at->memory)
+    for (const ka_physical_page *at = p->record_pages; at != NULL;
+         at = (const ka_physical_page *)(const void *)at->memory)
         out->overhead += PAGE;
 }
 
@@ -506,12 +521,16 @@ static const ka_allocator_ops physical_ops = {
 
 /* ---- life ---- */
 
-static bool is_power(uint64_t x) { return (x & (x - 1)) == 0; }
+static bool is_power(uint64_t x)
+{
+    return (x & (x - 1)) == 0;
+}
 
 static bool limits_valid(const ka_physical_limits *l)
 {
     return is_power(l->boundary) && is_power(l->align) && (l->boundary == 0 || l->boundary >= UNIT) &&
-           (l->highest == 0 || (l->highest >= 2 * PAGE - 1 && l->lowest <= l->highest)) && l->caching <= KA_WRITE_COMBINED;
+           (l->highest == 0 || (l->highest >= 2 * PAGE - 1 && l->lowest <= l->highest)) &&
+           l->caching <= KA_WRITE_COMBINED;
 }
 
 ka_physical_error ka_physical_init_over(ka_physical_allocator *p, const ka_physical_limits *limits,
