@@ -4,7 +4,7 @@ TRACE ?= tests/data/lua.trace.xz
 .PHONY: help demo check bench clean
 
 help:
-	@echo 'make demo          install what is missing, build the kernel, boot it in QEMU: the heap at work, then a real trace'
+	@echo 'make demo          install what is missing, build the kernel, boot it in QEMU: the heap at work, a real trace, a hypervisor'
 	@echo 'make demo TRACE=F  the same with another trace (format: tools/trace/trace.h)'
 	@echo 'make check         install what is missing, build everything, run all tests; the last line counts them'
 	@echo 'make bench         install what is missing, measure; writes build/bench/'
@@ -14,6 +14,7 @@ demo:
 	@tools/setup.sh demo
 	@tools/build.sh bare-x86_64
 	@tools/demo.sh build/bare-x86_64/demo.elf $(TRACE)
+	@tools/qemu.sh build/bare-x86_64/hypervisor.elf 64 ""; test $$? -eq 33
 
 check:
 	@tools/setup.sh check

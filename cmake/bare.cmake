@@ -30,6 +30,18 @@ ka_test(kernel/stress-4-at-once env CPUS=4 SECONDS_MAX=600 QEMU_OPTIONS=-singles
 ka_test(kernel/crash ${PROJECT_SOURCE_DIR}/tests/kernel/crash_test.sh ${PROJECT_BINARY_DIR}/check.elf)
 ka_test(kernel/demo ${PROJECT_SOURCE_DIR}/tests/kernel/demo_test.sh ${PROJECT_BINARY_DIR}/demo.elf)
 
+# The hypervisor: AMD's SVM.
+if(KA_ARCH STREQUAL "x86_64")
+    ka_kernel(hypervisor examples/hypervisor/*.c examples/hypervisor/*.S)
+    ka_sources(parts examples/hypervisor/*.c examples/hypervisor/*.S)
+    list(FILTER parts EXCLUDE REGEX "main\\.c$")
+    ka_kernel(hypervisor_check ${parts} tests/hypervisor/*.c tests/kit/kit.c)
+    ka_test(kernel/hypervisor env SECONDS_MAX=300 ${PROJECT_SOURCE_DIR}/tools/run-kernel.sh
+        ${PROJECT_BINARY_DIR}/hypervisor_check.elf)
+    ka_test(kernel/hypervisor-demo ${PROJECT_SOURCE_DIR}/tests/hypervisor/demo_test.sh
+        ${PROJECT_BINARY_DIR}/hypervisor.elf)
+endif()
+
 # A kernel in Rust on the same port.
 if(KA_RUST)
     file(GLOB crate CONFIGURE_DEPENDS bindings/rust/src/*.rs bindings/rust/kernel/*.rs docs/rust.md)

@@ -84,7 +84,7 @@ endif()
 
 if(KA_SHELL_TESTS)
     ka_sources(scripts tests/*/*_test.sh)
-    list(FILTER scripts EXCLUDE REGEX "^tests/(kernel|build/freestanding)") # other presets run these
+    list(FILTER scripts EXCLUDE REGEX "^tests/(kernel|hypervisor|build/freestanding)") # other presets run these
     foreach(script ${scripts})
         string(REGEX REPLACE "^tests/(.*)\\.sh$" "\\1" name ${script})
         ka_test(${name} ${PROJECT_SOURCE_DIR}/${script})
