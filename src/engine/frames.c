@@ -20,7 +20,8 @@
  *
  * Merge. Take the 8 words, each by compare-exchange from all ones to 0, ascending; then the frames are owned; subtract
  * 512, set the area's bit. If a word is not full, put back what was taken, in descending order, so that the first word
- * is a lock between merges; then look at the count again: one who brought it to 512 meanwhile has seen our 0 and left.
+ * is a lock between merges; then look again: one who brought the count to 512 meanwhile has seen our 0 and left. Nobody
+ * waits for anybody: a word that lacks a frame ends the attempt, since whoever has the frame merges later.
  *
  * Split. Clear the area's bit: then the frames are owned; put those back that nobody wanted.
  *
@@ -140,7 +141,7 @@ void ka_frame_area_merge_(ka_frame_zone *zone, uint64_t area)
             return;
         }
         ka_fence();
-    } while (ka_frame_count_(ka_load_acquire_32(&zone->counts[area])) == KA_FRAME_AREA);
+    } while (ka_frame_merge_owed_(zone, area));
 }
 
 static void area_count(ka_frame_zone *zone, uint64_t area, uint32_t change)
@@ -204,7 +205,7 @@ static void words_put_back(ka_frame_zone *zone, uint64_t area, unsigned from, un
     for (unsigned at = from / 64; at * 64 < end; at++)
         (void)ka_fetch_or_64(&words[at], ka_frame_mask_(at, from, end));
     ka_fence();
-    if (ka_frame_count_(ka_load_acquire_32(&zone->counts[area])) == KA_FRAME_AREA)
+    if (ka_frame_merge_owed_(zone, area))
         ka_frame_area_merge_(zone, area);
 }
 

@@ -77,6 +77,18 @@ void ka_frame_area_sub_(ka_frame_zone *zone, uint64_t area, uint32_t frames);
 void ka_frame_area_file_(ka_frame_zone *zone, uint64_t area, uint32_t count);
 void ka_frame_area_merge_(ka_frame_zone *zone, uint64_t area);
 
+/* After a merge that failed, or a claim that gave frames back: may a merge have met our zeros and left? If a word lacks a
+ * frame, whoever has it will count it, and merge when it comes back: to wait for the count alone would wait for a call
+ * that this one may have interrupted. Apart so that a test can leave it out and see it matter. */
+static inline bool ka_frame_merge_owed_(const ka_frame_zone *zone, uint64_t area)
+{
+    const uint64_t *words = ka_frame_words_(zone, area);
+    for (unsigned at = 0; at < KA_FRAME_AREA_WORDS; at++)
+        if (ka_load_acquire_64(&words[at]) != ~UINT64_C(0))
+            return false;
+    return ka_frame_count_(ka_load_acquire_32(&zone->counts[area])) == KA_FRAME_AREA;
+}
+
 /* Makes frames free that the caller owns; returns those of the mask that were free already. */
 uint64_t ka_frame_word_put_(ka_frame_zone *zone, uint64_t area, unsigned at, uint64_t mask);
 

@@ -146,16 +146,21 @@ static bool word_take(ka_frames *frames, ka_frame_cpu *cpu)
 
 static void out_flush(ka_frames *frames, ka_frame_cpu *cpu);
 
-/* The CPU's words have a frame now, or there is none for it anywhere. */
+/* How many homes may turn out to have nothing. Counts say more than there is while another call works on an area, which
+ * may be one that this call has interrupted: so it must not wait for the count to come true. */
+#define MISSES 4u
+
+/* The CPU's words have a frame now, or none was found for it. */
 static bool words_fill(ka_frames *frames, ka_frame_cpu *cpu)
 {
-    for (;;) {
+    for (unsigned misses = 0; misses < MISSES; misses++) {
         if (cpu->zone != NULL && (word_find(cpu) || (word_take(frames, cpu) && word_find(cpu))))
             return true;
         home_leave(cpu);
         if (!home_find(frames, cpu))
             return false;
     }
+    return false;
 }
 
 ka_frame ka_frames_cpu_get_slow_(ka_frames *frames, ka_frame_cpu *cpu)

@@ -25,7 +25,9 @@
 #include "interleave_steps.h"
 
 #define INTERLEAVE_MAX      4   /* operations */
+#if !defined(INTERLEAVE_STEPS)
 #define INTERLEAVE_STEPS    120 /* of one operation */
+#endif
 #define INTERLEAVE_SCHEDULE (INTERLEAVE_MAX * INTERLEAVE_STEPS)
 
 typedef struct interleave_plan {
