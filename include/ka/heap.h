@@ -37,6 +37,11 @@ typedef struct ka_heap_options {
 
     unsigned page_shift;    /* 12 to 16; 0: the port's page */
     unsigned segment_shift; /* the range is managed in pieces of 2^segment_shift bytes, 21 to 34; 0: 25 */
+    unsigned claims;        /* how many pieces ka_heap_claim can add; 0: 32 */
+    bool scattered;         /* no range: `source` reserves each segment by itself, 2^segment_shift bytes aligned to as
+                               many, when it is needed, and gets it back when it is empty; `size` is the bound of all
+                               of them. Their records are reserved apart (about 1.2 % of a segment each, aligned to a
+                               page) and kept to the end. The source needs no `commit` if what it reserves is memory */
     size_t keep;            /* free bytes that stay committed when the heap trims itself */
     uint8_t *map_all;       /* NULL, or zeroed memory for the heap's map of classes: a byte for each page by its
                                address, as if the range began at 0 (a port's malloc finds a block's class with it) */
@@ -56,6 +61,21 @@ KA_MUST_USE bool ka_heap_init(ka_heap *heap, const ka_heap_options *options);
 /* Ends a heap: reports each live block as a leak through the misuse hook and gives the reservation back to the source.
  * Nothing else may use the heap any more. returns  the count of leaked blocks */
 size_t ka_heap_fini(ka_heap *heap);
+
+/* The smallest range that can be claimed, and the smallest piece that is used of a larger one. Bytes; at least four
+ * pages. */
+#define KA_HEAP_MIN_CLAIM ((size_t)64 * 1024)
+
+/* Gives the heap one more range, apart from those it has: memory, or with a source address space that the source
+ * commits. It is cut where addresses are multiples of 2^segment_shift; a piece below KA_HEAP_MIN_CLAIM at an end is left
+ * out, and no block reaches from one piece into the next.
+ *
+ * base     aligned to a page; contents lost
+ * returns  false and nothing changed if the range is too small or not aligned, there are more pieces than the option
+ *          `claims` has room for, the heap is scattered, or the source gives no memory for the records
+ * context  where the source may be called; any but KA_ANY_CONTEXT without one
+ * owner    the heap, until ka_heap_fini */
+KA_MUST_USE bool ka_heap_claim(ka_heap *heap, void *base, size_t size);
 
 /* ---- blocks ---- */
 
@@ -127,19 +147,21 @@ struct ka_heap {
     ka_allocator allocator;
     const char *name;
     ka_page_source source;
-    bool has_source, reserved_here, zeroed;
+    bool has_source, reserved_here, zeroed, scattered; /* has_source: pages are committed */
     unsigned page_shift, segment_shift;
-    uintptr_t base;
+    uintptr_t base; /* the range; a scattered heap has none */
     size_t size, keep;
     uint8_t *map_all;
     const uint8_t *map0; /* segment 0, most heaps' only one: its map of classes, the address of its page 0, its bytes */
     uintptr_t base0;
     size_t size0;
     uint32_t segment_limit;
+    size_t table_bytes;
     struct ka_heap_table *table; /* classes and segments; in the first pages of the range */
     ka_low_water *low_water;
     void *low_water_context;
     size_t low_water_bytes;
+    uintptr_t held;          /* bytes of all ranges and segments that the heap has now */
     uintptr_t outside, peak; /* bytes in runs, and in blocks outside of slabs */
     uintptr_t pages_used;    /* pages in runs and slabs */
     uintptr_t pages_touched; /* the largest pages_used since the last trim: about what is committed */

@@ -18,12 +18,14 @@ typedef struct ka_page_source {
     ka_flags contexts;
 
     /* Address space without memory: `size` bytes, aligned to `align`; NULL if there is none. NULL here: the range is
-     * given by the caller. `unreserve` gives the whole of it back. Both may sleep. */
+     * given by the caller. `unreserve` gives the whole of it back, with the memory that is committed there. Both may
+     * sleep. For a scattered heap without `commit` it is memory, of any contents. */
     void *(*reserve)(void *context, size_t size, size_t align);
     void (*unreserve)(void *context, void *base, size_t size);
 
     /* Puts memory behind [base, base + size). All or nothing.
      * zeroed   set to true if all of it reads as zero; false when called
+     * NULL here: a scattered heap, and what `reserve` gives is memory
      * returns  false: nothing was committed */
     bool (*commit)(void *context, void *base, size_t size, bool *zeroed);
 
@@ -31,6 +33,10 @@ typedef struct ka_page_source {
      * halfway. NULL here: memory stays.
      * returns  false: the memory is still there and stays committed */
     bool (*decommit)(void *context, void *base, size_t size);
+
+    /* The context flags under which `reserve` may be called, besides contexts that may sleep: for a scattered heap,
+     * which reserves while it allocates. `unreserve` is called only where sleeping is allowed. */
+    ka_flags reserve_contexts;
 } ka_page_source;
 
 /* May an allocation with these flags commit memory from `source`? */
@@ -38,6 +44,13 @@ static inline bool ka_page_source_may_commit(const ka_page_source *source, ka_fl
 {
     ka_flags strict = flags & (KA_NOWAIT | KA_ATOMIC | KA_ANY_CONTEXT);
     return (flags & KA_ANY_CONTEXT) == 0 && (strict & ~source->contexts) == 0;
+}
+
+/* May it reserve a segment? */
+static inline bool ka_page_source_may_reserve(const ka_page_source *source, ka_flags flags)
+{
+    ka_flags strict = flags & (KA_NOWAIT | KA_ATOMIC | KA_ANY_CONTEXT);
+    return (flags & KA_ANY_CONTEXT) == 0 && (strict & ~source->reserve_contexts) == 0;
 }
 
 KA_END_DECLS

@@ -34,6 +34,10 @@
  * starts there, and what makes pages free moves it back to the stretch that they complete. These places are only hints:
  * a search that finds nothing behind one is done again from page 0.
  *
+ * Moving. A segment that is empty can lose its memory and get other memory later, at another address: its pages are all
+ * owned by the one who does that, which is nothing new to anybody else. Only `base` changes while others may look, so
+ * it is read (again) after the pages are owned: then it is steady.
+ *
  * Order. First fit by address: it keeps runs low and the top of the segment free for trim, and was measured to fragment
  * no more than best fit (Johnstone and Wilson, "The memory fragmentation problem: solved?", 1998). Committed pages are
  * preferred wherever they lie.
@@ -170,7 +174,7 @@ static bool pages_own(ka_runs *runs, uint32_t first, uint32_t end)
 
 static void *page_at(const ka_runs *runs, uint32_t page)
 {
-    return (void *)(runs->base + ((uintptr_t)page << runs->page_shift));
+    return (void *)(ka_load_relaxed_ptr(&runs->base) + ((uintptr_t)page << runs->page_shift));
 }
 
 static size_t page_bytes(const ka_runs *runs, uint32_t count)
@@ -271,7 +275,7 @@ static uint32_t search_from(const ka_runs *runs, open_pages which, uint32_t from
                             seen_runs *seen)
 {
     view open = { runs->free, which == COMMITTED_PAGES ? runs->committed : NULL };
-    uintptr_t origin = runs->base >> runs->page_shift;
+    uintptr_t origin = ka_load_relaxed_ptr(&runs->base) >> runs->page_shift;
     uint32_t end = pages_open(runs);
     seen->longest = 0;
     seen->first = KA_NO_PAGE;
@@ -327,7 +331,8 @@ static uint32_t run_own(ka_runs *runs, open_pages which, uint32_t count, uint32_
         }
         if (!pages_own(runs, first, first + count))
             continue;
-        if (which == ANY_PAGES || ka_runs_claim_holds_(runs, first, count))
+        bool aligned = (((uintptr_t)page_at(runs, first) >> runs->page_shift) & (align - 1)) == 0; /* the base may be new */
+        if (aligned && (which == ANY_PAGES || ka_runs_claim_holds_(runs, first, count)))
             return first;
         pages_give(runs, first, first + count);
     }
@@ -368,6 +373,13 @@ void ka_runs_add(ka_runs *runs, uint32_t first, uint32_t count, unsigned state)
 
 uint32_t ka_runs_claim(ka_runs *runs, uint32_t count, uint32_t align, unsigned flags)
 {
+    bool refused;
+    return ka_runs_claim_or_say(runs, count, align, flags, &refused);
+}
+
+uint32_t ka_runs_claim_or_say(ka_runs *runs, uint32_t count, uint32_t align, unsigned flags, bool *refused)
+{
+    *refused = false;
     if (count == 0 || count > runs->page_count)
         return KA_NO_PAGE;
     uint32_t first = run_own(runs, COMMITTED_PAGES, count, align);
@@ -379,12 +391,28 @@ uint32_t ka_runs_claim(ka_runs *runs, uint32_t count, uint32_t align, unsigned f
             return KA_NO_PAGE;
         if (!pages_commit(runs, first, first + count)) {
             pages_give(runs, first, first + count);
+            *refused = true;
             return KA_NO_PAGE;
         }
     }
     pages_hand_out(runs, first, first + count, flags);
     ka_store_release_32(&runs->pages[first], ka_page_run(count));
     return first;
+}
+
+bool ka_runs_vacate(ka_runs *runs)
+{
+    if (pages_open(runs) != runs->page_count || !pages_own(runs, 0, runs->page_count))
+        return false;
+    map_clear(runs->zero, 0, runs->page_count);
+    map_clear(runs->committed, 0, runs->page_count);
+    return true;
+}
+
+void ka_runs_move(ka_runs *runs, uintptr_t base, unsigned state)
+{
+    ka_store_relaxed_ptr(&runs->base, base);
+    ka_runs_add(runs, 0, runs->page_count, state);
 }
 
 bool ka_runs_extend(ka_runs *runs, uint32_t page, uint32_t count, uint32_t new_count, unsigned flags)

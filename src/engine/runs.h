@@ -29,7 +29,7 @@
 
 /* The runs of one segment. The arrays are the caller's, zeroed, in memory that stays committed. */
 typedef struct ka_runs {
-    uintptr_t base;               /* address of page 0, aligned to a page */
+    uintptr_t base;               /* address of page 0, aligned to a page; steady for who owns a page */
     const ka_page_source *source; /* NULL: nothing is ever committed or decommitted */
     uint32_t *pages;              /* descriptors, one per page (engine/page.h) */
     uint64_t *free;               /* set: nobody owns the page */
@@ -83,6 +83,16 @@ void ka_runs_add(ka_runs *runs, uint32_t first, uint32_t count, unsigned state);
  * owner    the caller, until ka_runs_release
  */
 KA_MUST_USE uint32_t ka_runs_claim(ka_runs *runs, uint32_t count, uint32_t align, unsigned flags);
+
+/* The same; says in *refused whether the source did. */
+KA_MUST_USE uint32_t ka_runs_claim_or_say(ka_runs *runs, uint32_t count, uint32_t align, unsigned flags, bool *refused);
+
+/* Owns all pages of the segment, every one added and free, and takes them for not committed: their memory may go.
+ * returns  false and nothing changed if a page is owned by somebody, or was never added. cost  pages / 64 */
+KA_MUST_USE bool ka_runs_vacate(ka_runs *runs);
+
+/* After ka_runs_vacate: there is memory again, at `base`, and the pages are free. state: as ka_runs_add. */
+void ka_runs_move(ka_runs *runs, uintptr_t base, unsigned state);
 
 /* Makes the caller's run longer in place: claims the pages behind it.
  * returns  false and nothing changed if they are not free, or cannot be committed  */

@@ -83,7 +83,7 @@ static uint64_t *slab_words(const ka_slabs *slabs, uint32_t page)
 
 static uintptr_t slab_base(const ka_slabs *slabs, uint32_t page)
 {
-    return slabs->base + ((uintptr_t)page << slabs->page_shift);
+    return ka_load_relaxed_ptr(&slabs->base) + ((uintptr_t)page << slabs->page_shift);
 }
 
 static const ka_class *class_get(const ka_slabs *slabs, unsigned class)
@@ -376,7 +376,7 @@ void ka_slab_put_batch(ka_slabs *slabs, const ka_slab_batch *batch)
 /* The first page of the slab that `address` lies in. */
 static ka_slab_verdict slab_locate(const ka_slabs *slabs, uintptr_t address, uint32_t *first, unsigned *class)
 {
-    uintptr_t offset = address - slabs->base;
+    uintptr_t offset = address - ka_load_relaxed_ptr(&slabs->base);
     uintptr_t page = offset >> slabs->page_shift;
     if (page >= slabs->page_count)
         return KA_SLAB_FOREIGN;

@@ -19,7 +19,7 @@
 
 /* The slabs of one segment. All arrays are the caller's, zeroed, in memory that stays committed. */
 typedef struct ka_slabs {
-    uintptr_t base;            /* address of page 0, aligned to a page */
+    uintptr_t base;            /* address of page 0, aligned to a page; see ka_runs_vacate */
     const ka_classes *classes; /* also says the size of a page */
     uint32_t *pages;           /* descriptors, one per page (engine/page.h); runs use them too */
     uint8_t *map;              /* per page 1 + the class of the slab that it is in, or 0: for unsized frees; or NULL */

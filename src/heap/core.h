@@ -4,6 +4,7 @@
 
 #include <ka/handler.h>
 
+#include "base/assert.h"
 #include "heap/magazine.h"
 #include "heap/table.h"
 
@@ -55,6 +56,9 @@ void *ka_heap_unpark(ka_heap *heap, uint32_t pages, size_t align);
 /* Gives this CPU magazines if it has none and the context allows it. */
 void ka_heap_magazines_want(ka_heap *heap, ka_flags flags);
 
+/* Lets magazines hold something if the heap is large enough for it by now. */
+void ka_heap_magazines_size(ka_heap *heap);
+
 /* Bytes in free committed pages. A snapshot; linear in the pages / 64. */
 size_t ka_heap_free_committed(const ka_heap *heap);
 
@@ -104,6 +108,14 @@ static inline unsigned ka_heap_run_flags(const ka_heap *heap, ka_flags flags)
 static inline void ka_heap_report(ka_heap *heap, ka_misuse kind, const void *block, size_t size, const void *site)
 {
     ka_report_misuse(kind, &heap->allocator, block, size, site);
+}
+
+/* The segment of a block that the caller owns. */
+static inline ka_segment *ka_heap_own_segment(const ka_heap *heap, const void *block)
+{
+    ka_segment *segment = ka_heap_segment_of(heap, block);
+    KA_ASSERT(segment != NULL);
+    return segment;
 }
 
 /* The lowest block of a batch that has one. */

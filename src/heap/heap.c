@@ -31,6 +31,9 @@
  * share of the heap, and four parked runs of as much; nothing where that share is below 4 MiB, as magazines hold
  * nothing then.
  *
+ * Segments. One range, further ranges that the caller claims, or segments that the source gives and takes back one by
+ * one: table.h and scatter.c.
+ *
  * Shortcomings. A slab with one live block keeps its pages. A class has no fallback to a larger one when the heap is
  * nearly full. Magazines are sized for the worst case in address space: about 100 KiB for each CPU, of which only what
  * is used is touched. No nodes: every segment is as near as any other.

@@ -10,6 +10,9 @@
 #define MAGAZINE_BYTES     ((size_t)64 << 10)
 #define PARK_BYTES         ((size_t)1 << 20)
 
+#define DEFAULT_CLAIMS 32u
+#define MAX_FAR        ((size_t)1 << 18) /* segments outside of the range: scatter.c has 20 bits for a number */
+
 static bool options_valid(const ka_heap_options *o, unsigned page_shift, unsigned segment_shift)
 {
     size_t page = (size_t)1 << (page_shift & 31);
@@ -17,12 +20,48 @@ static bool options_valid(const ka_heap_options *o, unsigned page_shift, unsigne
         return false;
     if (segment_shift < 21 || segment_shift > 34 || segment_shift - page_shift > 23)
         return false;
-    if (o->size < KA_HEAP_MIN_SIZE || o->size > (size_t)PTRDIFF_MAX || o->size >> segment_shift > UINT32_MAX / 2)
+    if (o->size < KA_HEAP_MIN_SIZE || o->size > (size_t)PTRDIFF_MAX || o->size >> segment_shift > UINT32_MAX / 2 ||
+        o->claims > MAX_FAR)
         return false;
+    if (o->scattered)
+        return o->base == NULL && o->map_all == NULL && o->source != NULL && o->source->reserve != NULL &&
+               o->size >> segment_shift != 0 && o->size >> segment_shift <= MAX_FAR;
     if (o->base == NULL)
         return o->source != NULL && o->source->reserve != NULL && o->source->commit != NULL;
     return (uintptr_t)o->base % page == 0 && o->size <= UINTPTR_MAX - (uintptr_t)o->base &&
            (o->source == NULL || o->source->commit != NULL);
+}
+
+/* A heap below so many bytes makes slabs as short as possible. */
+static unsigned slab_min_blocks(size_t size)
+{
+    return size < (size_t)16 << 20 ? 1 : 16;
+}
+
+static bool open_scattered(ka_heap *heap, const ka_heap_options *options)
+{
+    heap->segment_limit = (uint32_t)(options->size >> heap->segment_shift);
+    return ka_heap_table_make(heap, slab_min_blocks(options->size));
+}
+
+static bool open_range(ka_heap *heap, const ka_heap_options *options)
+{
+    unsigned shift = heap->segment_shift;
+    heap->size = ka_round_down(options->size, (size_t)1 << heap->page_shift);
+    heap->reserved_here = options->base == NULL;
+    heap->base = (uintptr_t)options->base;
+    if (heap->reserved_here)
+        heap->base = (uintptr_t)heap->source.reserve(heap->source.context, heap->size, (size_t)1 << shift);
+    if (heap->base == 0)
+        return false;
+    unsigned claims = options->claims != 0 ? options->claims : DEFAULT_CLAIMS;
+    size_t places = ((heap->size - 1) >> shift) + 1;
+    heap->segment_limit = (uint32_t)(places <= MAX_FAR ? places + claims : places);
+    if (ka_heap_table_make(heap, slab_min_blocks(heap->size)))
+        return true;
+    if (heap->reserved_here && heap->source.unreserve != NULL)
+        heap->source.unreserve(heap->source.context, (void *)heap->base, heap->size);
+    return false;
 }
 
 bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
@@ -36,34 +75,29 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
     ka_clear(heap, offsetof(ka_heap, magazines));
     heap->allocator.ops = &ka_heap_ops;
     heap->name = options->name != NULL ? options->name : "heap";
-    heap->has_source = options->source != NULL;
-    if (heap->has_source)
+    if (options->source != NULL)
         heap->source = *options->source;
+    heap->has_source = heap->source.commit != NULL;
+    heap->scattered = options->scattered;
     heap->zeroed = options->zeroed && !heap->has_source;
     heap->page_shift = page_shift;
     heap->segment_shift = segment_shift;
     heap->keep = options->keep;
     heap->map_all = options->map_all;
-    heap->size = ka_round_down(options->size, (size_t)1 << page_shift);
-    heap->reserved_here = options->base == NULL;
-    heap->base = (uintptr_t)options->base;
-    if (heap->reserved_here)
-        heap->base = (uintptr_t)heap->source.reserve(heap->source.context, heap->size, (size_t)1 << segment_shift);
-    if (heap->base == 0)
+    if (!(heap->scattered ? open_scattered(heap, options) : open_range(heap, options)))
         return false;
-    heap->segment_limit = (uint32_t)((heap->size - 1) >> segment_shift) + 1;
-    bool small = heap->size < (size_t)16 << 20;
-    if (!ka_heap_table_make(heap, small ? 1 : 16)) {
-        if (heap->reserved_here && heap->source.unreserve != NULL)
-            heap->source.unreserve(heap->source.context, (void *)heap->base, heap->size);
-        return false;
-    }
-    size_t share = heap->size / ka_max(ka_port_cpu_count(), 1);
-    if (share >= MAGAZINE_MIN_SHARE) {
-        heap->table->magazine_bytes = (uint32_t)ka_min(share / 64, MAGAZINE_BYTES);
-        heap->table->park_pages = (uint32_t)(ka_min(share / 64, PARK_BYTES) >> page_shift);
-    }
+    ka_heap_magazines_size(heap);
     return true;
+}
+
+void ka_heap_magazines_size(ka_heap *heap)
+{
+    size_t most = heap->scattered ? (size_t)heap->segment_limit << heap->segment_shift : ka_load_relaxed_ptr(&heap->held);
+    size_t share = most / ka_max(ka_port_cpu_count(), 1);
+    if (share < MAGAZINE_MIN_SHARE || ka_load_relaxed_32(&heap->table->magazine_bytes) != 0)
+        return; /* once set it stays: the magazines that there are have that length */
+    ka_store_relaxed_32(&heap->table->park_pages, (uint32_t)(ka_min(share / 64, PARK_BYTES) >> heap->page_shift));
+    ka_store_relaxed_32(&heap->table->magazine_bytes, (uint32_t)ka_min(share / 64, MAGAZINE_BYTES));
 }
 
 typedef struct leaks {
@@ -85,9 +119,11 @@ size_t ka_heap_fini(ka_heap *heap)
 {
     leaks l = { heap, 0 };
     (void)ka_heap_walk(heap, report_leak, &l);
-    if (heap->reserved_here && heap->source.unreserve != NULL)
-        heap->source.unreserve(heap->source.context, (void *)heap->base, heap->size);
     heap->magazines = ka_no_slots;
+    if (heap->scattered)
+        ka_heap_scattered_end(heap);
+    else if (heap->reserved_here && heap->source.unreserve != NULL)
+        heap->source.unreserve(heap->source.context, (void *)heap->base, heap->size);
     ka_clear(heap, offsetof(ka_heap, magazines));
     return l.count;
 }

@@ -137,7 +137,7 @@ void ka_heap_stats(const ka_heap *heap, ka_stats *out)
     s.free_blocks += cached;
     s.peak = ka_load_relaxed_ptr(&heap->peak);
     s.free = s.total - s.live;
-    s.overhead = heap->size - s.total;
+    s.overhead = ka_load_relaxed_ptr(&heap->held) - s.total;
     if (s.free >> heap->page_shift != 0)
         s.fragmentation = (unsigned)(1000 - (s.largest_free >> heap->page_shift) * 1000 / (s.free >> heap->page_shift));
     *out = s;
@@ -176,6 +176,8 @@ const char *ka_heap_check(const ka_heap *heap)
         if (broken != NULL)
             break;
         broken = ka_slabs_check(&segment->slabs);
+        if (ka_heap_segment_of(heap, (void *)segment->base) != segment)
+            broken = "a segment is not found by its address";
         if (broken == NULL)
             broken = ka_runs_check(&segment->runs);
         for (uint32_t page = 0; page < segment->runs.open && broken == NULL; page++) {

@@ -11,7 +11,7 @@ void ka_heap_batch_put(ka_heap *heap, const ka_slab_batch *batch)
     if (batch->bits == 0)
         return;
     ka_heap_count_in(heap, (size_t)ka_count_bits(batch->bits) * batch->size);
-    ka_slab_put_batch(&ka_heap_segment_of(heap, (void *)batch->first)->slabs, batch);
+    ka_slab_put_batch(&ka_heap_own_segment(heap, (void *)batch->first)->slabs, batch);
 }
 
 /* Moves the batch's blocks, as many as fit, into the magazine, so that they come out ascending by address. */
@@ -67,7 +67,7 @@ static void *magazines_run(ka_heap *heap, size_t ahead, ka_flags flags, uint32_t
 
 static void run_give(ka_heap *heap, void *run, uint32_t pages)
 {
-    ka_segment *segment = ka_heap_segment_of(heap, run);
+    ka_segment *segment = ka_heap_own_segment(heap, run);
     ka_heap_pages_release(heap, segment, ka_segment_page_of(heap, segment, run), pages);
 }
 
@@ -137,7 +137,7 @@ static void parked_release(ka_heap *heap, ka_parked_run *parked)
 {
     if (parked->block == NULL)
         return;
-    ka_segment *segment = ka_heap_segment_of(heap, parked->block);
+    ka_segment *segment = ka_heap_own_segment(heap, parked->block);
     (void)ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, parked->block), parked->pages);
     run_give(heap, parked->block, parked->pages);
     parked->block = NULL;
@@ -171,7 +171,7 @@ static void *parked_find(ka_heap *heap, ka_magazines *m, uint32_t pages, size_t 
         void *block = parked->block;
         if (block == NULL || parked->pages != pages || (uintptr_t)block % align != 0)
             continue;
-        ka_segment *segment = ka_heap_segment_of(heap, block);
+        ka_segment *segment = ka_heap_own_segment(heap, block);
         parked->block = NULL;
         m->park_next = i; /* an empty place is taken first */
         if (ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, block), pages))

@@ -2,20 +2,27 @@
  * source. The theory is at the head of heap.c. */
 #include "heap/core.h"
 
-/* A run from the first segment that has one; KA_NO_PAGE if none has. */
-static uint32_t pages_claim_here(ka_heap *heap, uint32_t count, uint32_t align, unsigned flags, ka_segment **in)
+/* A run from the first segment that has one; KA_NO_PAGE if none has. What was never used of a segment is opened before
+ * the next one is asked, but not when the source has just said no: a longer search would find nothing there either. */
+static uint32_t pages_claim_here(ka_heap *heap, uint32_t count, uint32_t align, unsigned flags, ka_segment **in,
+                                 bool *refused)
 {
-    uint32_t at = 0;
+    uint32_t at = 0, wanted = (uint32_t)ka_min((size_t)count + align, KA_PAGE_LIMIT);
+    *refused = false;
     KA_HEAP_EACH_SEGMENT (heap, segment, at) {
+        bool here;
         uint32_t page;
         do {
-            page = ka_runs_claim(&segment->runs, count, align, flags);
-        } while (page == KA_NO_PAGE && (!heap->has_source || (flags & KA_RUNS_COMMIT) != 0) &&
-                 ka_segment_open(heap, segment, (uint32_t)ka_min((size_t)count + align, KA_PAGE_LIMIT)));
+            page = ka_runs_claim_or_say(&segment->runs, count, align, flags, &here);
+            *refused |= here;
+        } while (page == KA_NO_PAGE && !here && (!heap->has_source || (flags & KA_RUNS_COMMIT) != 0) &&
+                 ka_segment_open(heap, segment, wanted));
         if (page != KA_NO_PAGE) {
             *in = segment;
             return page;
         }
+        if (here)
+            flags &= ~KA_RUNS_COMMIT;
     }
     return KA_NO_PAGE;
 }
@@ -39,13 +46,16 @@ static bool trim_is_due(const ka_heap *heap)
 uint32_t ka_heap_pages_claim(ka_heap *heap, uint32_t count, uint32_t align, ka_flags flags, ka_segment **in)
 {
     unsigned how = ka_heap_run_flags(heap, flags);
-    if (heap->has_source && ka_heap_may_sleep(flags) && trim_is_due(heap))
+    if ((heap->has_source || heap->scattered) && ka_heap_may_sleep(flags) && trim_is_due(heap))
         (void)ka_heap_trim(heap, heap->keep);
-    uint32_t page = pages_claim_here(heap, count, align, how, in);
-    while (page == KA_NO_PAGE && (!heap->has_source || (how & KA_RUNS_COMMIT) != 0) && ka_heap_segment_make(heap))
-        page = pages_claim_here(heap, count, align, how, in);
+    if (count > UINT32_C(1) << (heap->segment_shift - heap->page_shift))
+        return KA_NO_PAGE; /* longer than any segment */
+    bool refused;
+    uint32_t page = pages_claim_here(heap, count, align, how, in, &refused);
+    while (page == KA_NO_PAGE && !refused && ka_heap_segment_make(heap, flags))
+        page = pages_claim_here(heap, count, align, how, in, &refused);
     if (page == KA_NO_PAGE && ka_heap_break_up(heap))
-        page = pages_claim_here(heap, count, align, how, in);
+        page = pages_claim_here(heap, count, align, how, in, &refused);
     if (page == KA_NO_PAGE)
         return KA_NO_PAGE;
     ka_heap_count_pages_out(heap, count);
@@ -88,7 +98,7 @@ bool ka_heap_break_up(ka_heap *heap)
 /* Blocks from the slabs there are: by the hints, or with `all` by looking at every slab. Any context. */
 bool ka_heap_slabs_take(ka_heap *heap, unsigned class, unsigned max, bool all, ka_slab_batch *out)
 {
-    uint32_t first = ka_load_relaxed_32(&heap->table->counts[class].segment);
+    uint32_t first = ka_load_relaxed_32(&heap->table->counts[class].segment), end = ka_heap_segment_end(heap);
     for (uint32_t i = first;;) {
         ka_segment *segment = ka_heap_segment_at(heap, i);
         if (segment != NULL && (all ? ka_slab_take_any(&segment->slabs, class, max, out)
@@ -97,8 +107,8 @@ bool ka_heap_slabs_take(ka_heap *heap, unsigned class, unsigned max, bool all, k
                 ka_store_relaxed_32(&heap->table->counts[class].segment, i);
             return true;
         }
-        i = segment == NULL || i + 1 == heap->segment_limit ? 0 : i + 1;
-        if (i == first || (segment == NULL && first == 0))
+        i = i + 1 >= end ? 0 : i + 1;
+        if (i == first)
             return false;
     }
 }
@@ -189,13 +199,15 @@ static uint32_t segment_commit(ka_heap *heap, ka_segment *segment, uint32_t want
 
 size_t ka_heap_commit(ka_heap *heap, size_t bytes)
 {
-    size_t want = ka_round_up(bytes, ka_heap_page(heap)) >> heap->page_shift, have = 0;
-    for (uint32_t i = 0; i < heap->segment_limit && have < want; i++) {
-        ka_segment *segment = ka_heap_segment_at(heap, i);
-        if (segment == NULL && (!ka_heap_segment_make(heap) || (segment = ka_heap_segment_at(heap, i)) == NULL))
-            break;
-        have += segment_commit(heap, segment, (uint32_t)ka_min(want - have, KA_PAGE_LIMIT));
-    }
+    size_t want = ka_round_up(bytes, ka_heap_page(heap)) >> heap->page_shift, have;
+    do {
+        uint32_t at = 0;
+        have = 0;
+        KA_HEAP_EACH_SEGMENT (heap, segment, at) {
+            if (have < want)
+                have += segment_commit(heap, segment, (uint32_t)ka_min(want - have, KA_PAGE_LIMIT));
+        }
+    } while (have < want && ka_heap_segment_make(heap, 0));
     return ka_heap_free_committed(heap);
 }
 
@@ -211,7 +223,8 @@ size_t ka_heap_trim(ka_heap *heap, size_t keep)
 {
     ka_store_relaxed_ptr(&heap->pages_touched, 0);
     ka_heap_break_up(heap);
-    size_t left = keep >> heap->page_shift, given = 0;
+    size_t given = heap->scattered ? ka_heap_scattered_trim(heap, keep) >> heap->page_shift : 0;
+    size_t left = keep >> heap->page_shift;
     uint32_t at = 0;
     KA_HEAP_EACH_SEGMENT (heap, segment, at) {
         ka_runs_stats census;

@@ -5,8 +5,21 @@
  *       `- classes, pointers to segments                `- ka_segment: one slab and one run engine over its pages
  *          and magazines
  *
- * Segments are made one after the other, when the ones before are full. An entry of `segments` is 0 (not made),
- * SEGMENT_MAKING, or the address of the record, and never goes back from that.
+ * A heap has up to three kinds of segments:
+ *   - pieces of its range, as above, made one after the other, when the ones before are full. `places` finds them by
+ *     their offset in the range;
+ *   - pieces of ranges that the caller claims later, cut where addresses are multiples of 2^segment_shift, with the
+ *     record in front, too;
+ *   - those of a scattered heap, which has no range: the source reserves each of them, 2^segment_shift bytes and aligned
+ *     to as many, and apart from them a range for each record. They go back when they are empty (scatter.c).
+ *
+ * `segments` has the records of all kinds, in the order of making. An entry is 0 (not made), SEGMENT_MAKING, or the
+ * address of the record, and never goes back from that: a record lives as long as its heap, so whoever looks at one for
+ * a moment too long reads memory that is there. A record whose segment has gone back (base 0) waits for the next one.
+ *
+ * The last two kinds are found by their addresses' upper bits, in a hash table of numbers of segments. Who owns a block
+ * finds its segment for certain: an entry is written before the pages can be found, and stays where it is until all of
+ * them are free; entries that are taken out leave a mark to pass over.
  */
 #ifndef KA_HEAP_TABLE_H
 #define KA_HEAP_TABLE_H
@@ -19,12 +32,20 @@
 
 #define SEGMENT_MAKING ((uintptr_t)1)
 
+/* States of a record that stands in `segments`. */
+#define SEGMENT_THERE  0u
+#define SEGMENT_GONE   1u /* it has no memory */
+#define SEGMENT_COMING 2u /* somebody gets some for it */
+
 typedef struct ka_segment {
     ka_slabs slabs;
     ka_runs runs;
-    uintptr_t base; /* of page 0, behind the record */
+    uintptr_t base; /* of page 0; 0: it has no memory at this moment. Steady for who owns a page */
     uint32_t page_count;
     uint32_t opened; /* pages before it have been added to the runs, or are being added */
+    uint32_t state;
+    uint32_t number; /* in `segments` */
+    struct ka_segment *next; /* of those that one claim makes */
 } ka_segment;
 
 typedef struct ka_heap_count {
@@ -36,6 +57,11 @@ typedef struct ka_heap_table {
     ka_classes classes;
     ka_heap_count counts[KA_CLASS_COUNT];
     uintptr_t *segments;     /* segment_limit of them */
+    uintptr_t *places;       /* place_count: as `segments`, by the place in the range */
+    uint64_t *far;           /* the others by hash: see scatter.c */
+    uint32_t place_count;
+    uint32_t far_shift;      /* 64 - the logarithm of the length of `far`; 0: there is none */
+    uint32_t segment_end;    /* no entry from here on was ever used */
     uint32_t magazine_bytes; /* at most so much memory in one magazine */
     uint32_t park_pages;     /* longer runs are not parked */
 } ka_heap_table;
@@ -45,23 +71,26 @@ static inline size_t ka_heap_page(const ka_heap *heap)
     return (size_t)1 << heap->page_shift;
 }
 
-/* The segment by number; NULL if it is not made yet. */
+static inline uint32_t ka_heap_segment_end(const ka_heap *heap)
+{
+    return ka_load_relaxed_32(&heap->table->segment_end);
+}
+
+/* The segment by number; NULL if it is not made yet. It may have no memory. */
 static inline ka_segment *ka_heap_segment_at(const ka_heap *heap, uint32_t number)
 {
     uintptr_t entry = ka_load_acquire_ptr(&heap->table->segments[number]);
     return entry == SEGMENT_MAKING ? NULL : (ka_segment *)entry;
 }
 
-/* The first segment at or after *number that is made, its number in *number; NULL: none. One that is being made at this
- * moment is passed over. */
+/* The first segment at or after *number that has memory, its number in *number; NULL: none. One that is being made at
+ * this moment is passed over. */
 static inline ka_segment *ka_heap_segment_from(const ka_heap *heap, uint32_t *number)
 {
-    for (; *number < heap->segment_limit; ++*number) {
-        uintptr_t entry = ka_load_acquire_ptr(&heap->table->segments[*number]);
-        if (entry == 0)
-            return NULL;
-        if (entry != SEGMENT_MAKING)
-            return (ka_segment *)entry;
+    for (uint32_t end = ka_heap_segment_end(heap); *number < end; ++*number) {
+        ka_segment *segment = ka_heap_segment_at(heap, *number);
+        if (segment != NULL && ka_load_relaxed_ptr(&segment->base) != 0)
+            return segment;
     }
     return NULL;
 }
@@ -69,33 +98,80 @@ static inline ka_segment *ka_heap_segment_from(const ka_heap *heap, uint32_t *nu
 #define KA_HEAP_EACH_SEGMENT(heap, segment, number) \
     for (ka_segment * segment; ((segment) = ka_heap_segment_from((heap), &(number))) != NULL; (number)++)
 
-/* The segment that has a page with this address; NULL if there is none. */
+/* The same for the segments outside of the heap's range. */
+ka_segment *ka_heap_far_segment_of(const ka_heap *heap, uintptr_t address);
+
+/* The segment that has a page with this address; NULL if there is none. If the address is nobody's block, the segment
+ * may go at any time. */
 static inline ka_segment *ka_heap_segment_of(const ka_heap *heap, const void *address)
 {
     uintptr_t offset = (uintptr_t)address - heap->base;
     if (offset >= heap->size)
-        return NULL;
-    ka_segment *segment = ka_heap_segment_at(heap, (uint32_t)(offset >> heap->segment_shift));
+        return ka_heap_far_segment_of(heap, (uintptr_t)address);
+    uintptr_t entry = ka_load_acquire_ptr(&heap->table->places[offset >> heap->segment_shift]);
+    ka_segment *segment = entry == SEGMENT_MAKING ? NULL : (ka_segment *)entry;
     return segment != NULL && (uintptr_t)address >= segment->base ? segment : NULL;
 }
 
+/* A page of the segment, whatever the address: the segment of an address that nobody owns may move. */
 static inline uint32_t ka_segment_page_of(const ka_heap *heap, const ka_segment *segment, const void *address)
 {
-    return (uint32_t)(((uintptr_t)address - segment->base) >> heap->page_shift);
+    uintptr_t page = ((uintptr_t)address - ka_load_relaxed_ptr(&segment->base)) >> heap->page_shift;
+    return page < segment->page_count ? (uint32_t)page : 0;
 }
 
 static inline void *ka_segment_page_at(const ka_heap *heap, const ka_segment *segment, uint32_t page)
 {
-    return (void *)(segment->base + ((uintptr_t)page << heap->page_shift));
+    return (void *)(ka_load_relaxed_ptr(&segment->base) + ((uintptr_t)page << heap->page_shift));
 }
 
-/* Makes the table and segment 0. Makes one more segment: false if there is no room, or no memory for its record. */
+/* Makes the table and segment 0. */
 bool ka_heap_table_make(ka_heap *heap, unsigned min_blocks);
-bool ka_heap_segment_make(ka_heap *heap);
+
+/* Makes one more segment where the flags allow it, or waits for somebody who does. false: there is no room, or no
+ * memory. */
+bool ka_heap_segment_make(ka_heap *heap, ka_flags flags);
 
 /* Adds pages to the segment's runs that it did not use so far: `wanted` at least, or all there are. Searches end where
  * the added pages end, so a segment of many GiB costs only what is used of it. false: all were added before. Any
  * context. */
 bool ka_segment_open(const ka_heap *heap, ka_segment *segment, uint32_t wanted);
+
+/* ---- between table.c and scatter.c ---- */
+
+/* Where the arrays of a record for `count` pages lie, one behind the other from `record` on. */
+typedef struct ka_segment_layout {
+    uintptr_t record, pages, map, words, hints, runs, end;
+} ka_segment_layout;
+
+ka_segment_layout ka_segment_lay_out(const ka_heap *heap, uintptr_t record, uint32_t count);
+
+/* Writes the record of a segment over zeroed memory; no page is added yet. */
+ka_segment *ka_segment_write(const ka_heap *heap, const ka_segment_layout *layout, uintptr_t base, uint32_t page_count);
+
+/* A record in front of the pages between it and `end`. NULL: too small, or no memory for the record. */
+ka_segment *ka_segment_make_in(ka_heap *heap, uintptr_t at, uintptr_t end);
+
+/* Takes a free entry, which is SEGMENT_MAKING then. false: there is none. Puts a record into it, or 0. */
+bool ka_heap_entry_take(ka_heap *heap, uint32_t *number);
+void ka_heap_entry_set(ka_heap *heap, uint32_t number, ka_segment *segment);
+
+/* Zeroed memory for a record. */
+bool ka_heap_record_commit(const ka_heap *heap, uintptr_t base, size_t size);
+
+/* A range of the source's for a record. 0: none. */
+uintptr_t ka_heap_record_reserve(ka_heap *heap, size_t size);
+
+/* One more segment of a scattered heap. */
+bool ka_heap_scattered_make(ka_heap *heap);
+
+/* Gives empty segments back while `keep` free bytes stay committed. returns  the bytes that were committed. */
+size_t ka_heap_scattered_trim(ka_heap *heap, size_t keep);
+
+/* Gives everything back. */
+void ka_heap_scattered_end(ka_heap *heap);
+
+/* Waits a while for another CPU that makes what `entry` will name. false: it is still not there. */
+bool ka_heap_entry_wait(const uintptr_t *entry);
 
 #endif

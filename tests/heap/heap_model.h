@@ -111,10 +111,8 @@ static inline bool model_refusal_justified(const model *m, size_t size, size_t a
     unsigned class = small ? ka_class_of_layout(size, align) : 0;
     size_t pages = small ? heap->table->classes.of[class].pages
                          : (size >> heap->page_shift) + 1 + (ka_max(align >> heap->page_shift, 1) - 1);
-    for (uint32_t i = 0; i < heap->segment_limit; i++) {
-        const ka_segment *segment = ka_heap_segment_at(heap, i);
-        if (segment == NULL)
-            break;
+    uint32_t number = 0;
+    KA_HEAP_EACH_SEGMENT (heap, segment, number) {
         ka_runs_stats census;
         ka_runs_census(&segment->runs, &census);
         if (census.longest >= pages)
@@ -131,11 +129,11 @@ static inline bool model_refusal_justified(const model *m, size_t size, size_t a
 static inline bool model_inside(const ka_heap *heap, const unsigned char *address, size_t size)
 {
     const ka_segment *segment = ka_heap_segment_of(heap, address);
-    if (segment == NULL || size > heap->size)
+    if (segment == NULL)
         return false;
     uintptr_t first = segment->base;
     uintptr_t end = segment->base + ((uintptr_t)segment->page_count << heap->page_shift);
-    return (uintptr_t)address >= first && (uintptr_t)address + size <= end && end <= heap->base + heap->size;
+    return (uintptr_t)address >= first && (uintptr_t)address < end && size <= end - (uintptr_t)address;
 }
 
 static inline const char *model_fresh(model *m, model_block *block, unsigned char *address, size_t size, size_t align)
@@ -257,10 +255,8 @@ static inline const char *model_close(model *m)
     ka_heap_flush(m->heap);
     (void)ka_heap_break_up(m->heap);
     MODEL_STEP(model_prove(m));
-    for (uint32_t i = 0; i < m->heap->segment_limit; i++) {
-        const ka_segment *segment = ka_heap_segment_at(m->heap, i);
-        if (segment == NULL)
-            break;
+    uint32_t number = 0;
+    KA_HEAP_EACH_SEGMENT (m->heap, segment, number) {
         MODEL_FACT(ka_slab_next(&segment->slabs, 0) == KA_NO_PAGE);
     }
     for (unsigned class = 0; class < KA_CLASS_COUNT; class ++)
