@@ -6,7 +6,8 @@ set -eu
 build="cmake ninja-build gcc libc6-dev"
 demo="$build qemu-system-x86 xz-utils"
 check="$demo g++ clang lld libclang-rt-14-dev binutils perl python3 valgrind
-       gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu cargo rustc rust-src pkgconf linux-headers-amd64 busybox-static cpio gdb"
+       gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu qemu-system-arm qemu-system-misc cargo rustc rust-src
+       pkgconf linux-headers-amd64 busybox-static cpio gdb"
 bench="$build valgrind xz-utils python3 gnuplot-nox libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 libtbbmalloc2
        perl lua5.4 sqlite3 g++ z3 redis-server redis-tools"
 

@@ -22,6 +22,7 @@ typedef struct bare_ranges {
 typedef struct bare_boot_info {
     bare_range image;    /* the kernel itself, its stack and first page tables included */
     bare_ranges memory;  /* usable memory; image and modules lie within it */
+    bare_ranges kept;    /* of that, what stays the loader's or the firmware's */
     bare_ranges modules; /* files that the loader put into memory */
     char command_line[BARE_COMMAND_LINE_MAX];
 } bare_boot_info;
