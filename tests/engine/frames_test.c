@@ -291,7 +291,301 @@ static void model_tracked(void)
     model_run(KA_FRAMES_TRACK, 4);
 }
 
+/* ---- orders, one after the other ---- */
+
+static void orders(void)
+{
+    static const ka_frame_range large = { 0, 3 << 18, 0 }; /* 3 GiB */
+    size_t size = ka_frames_size(&large, 1, KA_FRAMES_TRACK);
+    void *memory = aligned_alloc(64, size);
+    memset(memory, 0, size);
+    KIT_CHECK(ka_frames_init(&frames, &large, 1, memory, KA_FRAMES_TRACK));
+    ka_frames_cpu_init(&cpus[0], 0);
+    for (unsigned order = 0; order <= KA_FRAME_MAX_ORDER; order++) {
+        ka_frame a = ka_frames_get(&frames, &cpus[0], order), b = ka_frames_get(&frames, NULL, order);
+        KIT_CHECK(ka_is_frame(a) && ka_is_frame(b) && a.number != b.number);
+        KIT_EXPECT(a.number % (UINT64_C(1) << order) == 0 && b.number % (UINT64_C(1) << order) == 0);
+        KIT_EXPECT(ka_frames_put(&frames, NULL, a, order) && ka_frames_put(&frames, &cpus[0], b, order));
+    }
+    KIT_EXPECT(!ka_is_frame(ka_frames_get(&frames, NULL, KA_FRAME_MAX_ORDER + 1)));
+    ka_frames_cpu_flush(&frames, &cpus[0]);
+    KIT_CHECK_SOUND(ka_frames_check(&frames));
+    KIT_EXPECT(ka_frames_census(&frames).whole == large.count);
+    /* every frame of it can be had three times over by 1 GiB */
+    for (unsigned i = 0; i < 3; i++)
+        KIT_EXPECT(ka_is_frame(ka_frames_get(&frames, NULL, 18)));
+    KIT_EXPECT(!ka_is_frame(ka_frames_get(&frames, NULL, 0)));
+    free(memory);
+}
+
+/* ---- numbers ---- */
+
+/* For zones anywhere below 2^40 frames: frame to area and place and back, masks, and no overflow on the way. */
+static void numbers(void)
+{
+    kit_random random = { 40 };
+    for (unsigned i = 0; i < 1000000; i++) {
+        uint64_t first = kit_below(&random, KA_FRAME_LIMIT), frame = first + kit_below(&random, KA_FRAME_LIMIT - first);
+        if (i < 2)
+            first = 0, frame = i == 0 ? 0 : KA_FRAME_LIMIT - 1;
+        ka_frame_zone zone = { .first = first, .end = KA_FRAME_LIMIT, .base = first / KA_FRAME_AREA * KA_FRAME_AREA };
+        uint64_t area = ka_frame_area_(&zone, frame), in_area = ka_frame_in_area_(&zone, frame);
+        KIT_CHECK(ka_frame_area_first_(&zone, area) + in_area == frame && in_area < KA_FRAME_AREA);
+        KIT_CHECK(area < KA_FRAME_LIMIT / KA_FRAME_AREA && ka_frame_area_first_(&zone, area) % KA_FRAME_AREA == 0);
+    }
+    for (unsigned from = 0; from < KA_FRAME_AREA; from += 7)
+        for (unsigned end = from + 1; end <= KA_FRAME_AREA; end++) {
+            unsigned bits = 0;
+            for (unsigned at = from / 64; at * 64 < end; at++)
+                bits += ka_count_bits(ka_frame_mask_(at, from, end));
+            KIT_CHECK(bits == end - from);
+        }
+    KIT_EXPECT(ka_frame_class_(0) == KA_FRAME_CLASSES);
+    for (uint32_t count = 1; count <= KA_FRAME_AREA; count++)
+        KIT_EXPECT(ka_frame_class_(count) < KA_FRAME_CLASSES);
+    KIT_EXPECT(ka_frame_count_(0 - UINT32_C(4)) == 0 && ka_frame_count_(4 * 512 + 1) == 512);
+}
+
+/* 1 TiB in two nodes far apart: what holds its state is touched only where it is used. */
+static void terabyte(void)
+{
+    static const ka_frame_range far[] = { { UINT64_C(1) << 20, UINT64_C(1) << 27, 0 },
+                                          { (UINT64_C(1) << 40) - (UINT64_C(1) << 27), UINT64_C(1) << 27, 1 } };
+    size_t size = ka_frames_size(far, 2, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    KIT_CHECK(memory != MAP_FAILED && size < (size_t)37000 * 1024);
+    KIT_CHECK(ka_frames_init(&frames, far, 2, memory, 0));
+    KIT_EXPECT(ka_frames_census(&frames).free == UINT64_C(1) << 28);
+    ka_frames_cpu_init(&cpus[1], 1);
+    for (unsigned i = 0; i < 2000; i++) {
+        ka_frame frame = ka_frames_get(&frames, &cpus[1], 0);
+        KIT_CHECK(frame.number >= far[1].first && frame.number < UINT64_C(1) << 40);
+    }
+    ka_frame_limits last = { .lowest = (UINT64_C(1) << 40) - 300, .align = 4 };
+    ka_frame top = ka_frames_get_run(&frames, 300, &last);
+    KIT_EXPECT(top.number == (UINT64_C(1) << 40) - 300);
+    KIT_EXPECT(!ka_is_frame(ka_frames_get_run(&frames, 300, &last)));
+    KIT_EXPECT(ka_frames_put_run(&frames, top, 300));
+    ka_frame large = ka_frames_get_run(&frames, (UINT64_C(1) << 26) + 1, NULL); /* 256 GiB and a page */
+    KIT_EXPECT(ka_is_frame(large) && ka_frames_put_run(&frames, large, (UINT64_C(1) << 26) + 1));
+    KIT_EXPECT(!ka_is_frame(ka_frames_get_run(&frames, (UINT64_C(1) << 27) + 1, NULL)));
+    KIT_EXPECT(!ka_is_frame(ka_frames_get_run(&frames, UINT64_MAX, NULL)));
+
+    size_t pages = size / 4096, touched = 0;
+    unsigned char *there = malloc(pages + 1);
+    KIT_CHECK(there != NULL && mincore(memory, size, there) == 0);
+    for (size_t i = 0; i < pages; i++)
+        touched += there[i] & 1;
+    kit_note("1 TiB: %zu KiB of metadata, %zu KiB of them touched", size / 1024, touched * 4);
+    free(there);
+    munmap(memory, size);
+}
+
+/* ---- maps that cannot be ---- */
+
+static void bad_maps(void)
+{
+    static const ka_frame_range overlap[] = { { 0, 100, 0 }, { 99, 5, 0 } }, order[] = { { 100, 5, 0 }, { 0, 5, 0 } },
+                                beyond[] = { { (UINT64_C(1) << 40) - 1, 2, 0 } }, nothing[] = { { 5, 0, 0 } };
+    ka_frame_range many[KA_FRAME_ZONES + 1];
+    for (unsigned i = 0; i <= KA_FRAME_ZONES; i++)
+        many[i] = (ka_frame_range){ i * 10, 5, 0 };
+    KIT_EXPECT(ka_frames_size(overlap, 2, 0) == SIZE_MAX && ka_frames_size(order, 2, 0) == SIZE_MAX);
+    KIT_EXPECT(ka_frames_size(beyond, 1, 0) == SIZE_MAX && ka_frames_size(nothing, 1, 0) == SIZE_MAX);
+    KIT_EXPECT(ka_frames_size(many, KA_FRAME_ZONES + 1, 0) == SIZE_MAX);
+    KIT_EXPECT(ka_frames_size(many, KA_FRAME_ZONES, 0) != SIZE_MAX);
+    KIT_EXPECT(!ka_frames_init(&frames, overlap, 2, NULL, 0));
+}
+
+/* ---- misuse ---- */
+
+static void expect(bool refused, ka_misuse kind)
+{
+    KIT_EXPECT(refused && reports == 1 && last_kind == kind);
+    KIT_CHECK_SOUND(ka_frames_check(&frames));
+    reports = 0;
+}
+
+static void misuse_of(unsigned flags)
+{
+    setup(flags);
+    uint64_t before = ka_frames_census(&frames).free;
+    ka_frame one = ka_frames_get(&frames, NULL, 0), eight = ka_frames_get(&frames, NULL, 3),
+             area = ka_frames_get(&frames, NULL, 9);
+    KIT_CHECK(ka_is_frame(one) && ka_is_frame(eight) && ka_is_frame(area));
+    expect(!ka_frames_put(&frames, NULL, ka_frame_of(200), 0), KA_MISUSE_FOREIGN); /* a hole */
+    expect(!ka_frames_put(&frames, NULL, ka_frame_of(UINT64_C(1) << 50), 0), KA_MISUSE_FOREIGN);
+    expect(!ka_frames_put(&frames, NULL, ka_frame_of(15000), 0), KA_MISUSE_DOUBLE_FREE); /* never got */
+    expect(!ka_frames_put(&frames, NULL, ka_frame_of(eight.number + 1), 3), KA_MISUSE_WRONG_SIZE);
+    expect(!ka_frames_put(&frames, NULL, area, 12), KA_MISUSE_WRONG_SIZE);
+    expect(!ka_frames_put(&frames, NULL, ka_frame_of(15360), 9), KA_MISUSE_DOUBLE_FREE);
+    if (flags != 0) {
+        expect(!ka_frames_put(&frames, NULL, eight, 2), KA_MISUSE_WRONG_SIZE);
+        expect(!ka_frames_put(&frames, NULL, eight, 0), KA_MISUSE_WRONG_SIZE);
+        expect(!ka_frames_put(&frames, NULL, ka_frame_of(eight.number + 4), 2), KA_MISUSE_WRONG_SIZE);
+        expect(!ka_frames_put_run(&frames, ka_frame_of(eight.number + 7), 1), KA_MISUSE_WRONG_SIZE);
+        expect(!ka_frames_put(&frames, NULL, area, 0), KA_MISUSE_WRONG_SIZE);
+        expect(!ka_frames_release(&frames, eight, 8), KA_MISUSE_WRONG_SIZE);
+    }
+    KIT_EXPECT(ka_frames_put(&frames, NULL, eight, 3) && ka_frames_put(&frames, NULL, area, 9));
+    expect(!ka_frames_put(&frames, NULL, eight, 3), KA_MISUSE_DOUBLE_FREE);
+    expect(!ka_frames_put(&frames, NULL, area, 9), KA_MISUSE_DOUBLE_FREE);
+    expect(!ka_frames_put(&frames, NULL, ka_frame_of(area.number + 5), 0), KA_MISUSE_DOUBLE_FREE);
+    KIT_EXPECT(ka_frames_put(&frames, NULL, one, 0));
+    expect(!ka_frames_put(&frames, NULL, one, 0), KA_MISUSE_DOUBLE_FREE);
+    KIT_EXPECT(ka_frames_census(&frames).free == before);
+}
+
+static void misuse(void)
+{
+    misuse_of(0);
+    misuse_of(KA_FRAMES_TRACK);
+}
+
+/* With a CPU's own frames: at once where the frame is its own, else when it puts back what it has collected. */
+static void misuse_with_cpu(void)
+{
+    setup(KA_FRAMES_TRACK);
+    ka_frame_cpu *cpu = &cpus[1];
+    ka_frame others = ka_frame_of(5000), claimed = ka_frame_of(10240), frame;
+    KIT_CHECK(ka_frames_claim(&frames, others, 3000));
+    KIT_CHECK(ka_frames_claim(&frames, claimed, 100)); /* an area with something to fill comes first */
+    frame = ka_frames_get(&frames, cpu, 0);
+    KIT_CHECK(ka_is_frame(frame) && frame.number - 10240 < 512);
+    KIT_EXPECT(ka_frames_put(&frames, cpu, frame, 0));
+    expect(!ka_frames_put(&frames, cpu, frame, 0), KA_MISUSE_DOUBLE_FREE);
+    KIT_EXPECT(ka_frames_put(&frames, cpu, ka_frame_of(200), 0)); /* a hole */
+    KIT_EXPECT(ka_frames_put(&frames, cpu, ka_frame_of(15000), 0)); /* never got */
+    KIT_EXPECT(reports == 0);
+    ka_frames_cpu_flush(&frames, cpu);
+    KIT_EXPECT(reports == 2);
+    reports = 0;
+    KIT_CHECK_SOUND(ka_frames_check(&frames));
+    KIT_EXPECT(ka_frames_release(&frames, others, 3000) && ka_frames_release(&frames, claimed, 40));
+    KIT_EXPECT(ka_frames_release(&frames, ka_frame_of(claimed.number + 40), 60));
+    KIT_EXPECT(ka_frames_census(&frames).free == map_frames());
+    KIT_EXPECT(!ka_frames_has(&frames, ka_frame_of(200)) && ka_frames_has(&frames, claimed));
+}
+
+/* A frame of a block, put singly into its home by the quick way: wherever in the block it lies. */
+static void wrong_order_at_home(void)
+{
+    setup(KA_FRAMES_TRACK);
+    ka_frame_cpu *cpu = &cpus[1];
+    ka_frame_limits here = { .lowest = 10240 + 60, .highest = 10240 + 511 };
+    KIT_CHECK(ka_frames_claim(&frames, ka_frame_of(5000), 3000));
+    ka_frame joint = ka_frames_get_run(&frames, 10, &here); /* 60 to 69: over the end of a word */
+    KIT_CHECK(joint.number == 10300);
+    ka_frame single = ka_frames_get(&frames, cpu, 0);
+    KIT_CHECK(single.number - 10240 < 512);
+    for (unsigned i = 0; i < 10; i++)
+        expect(!ka_frames_put(&frames, cpu, ka_frame_of(joint.number + i), 0), KA_MISUSE_WRONG_SIZE);
+    KIT_EXPECT(ka_frames_put(&frames, cpu, single, 0));
+    KIT_EXPECT(ka_frames_put_run(&frames, joint, 10));
+    ka_frames_cpu_flush(&frames, cpu);
+    KIT_EXPECT(ka_frames_release(&frames, ka_frame_of(5000), 3000));
+    KIT_EXPECT(reports == 0 && ka_frames_census(&frames).free == map_frames());
+}
+
+/* ---- what survives ---- */
+
+static void rebuild(void)
+{
+    kit_random random = { 9 };
+    setup(0);
+    model_clear();
+    for (unsigned i = 0; i < 3000; i++)
+        step(&random, 60);
+    ka_frames_cpu_flush(&frames, &cpus[0]);
+    ka_frames_cpu_flush(&frames, &cpus[1]);
+    ka_frames_stats before = ka_frames_census(&frames);
+    for (unsigned i = 0; i < frames.zone_count; i++) {
+        ka_frame_zone *zone = &frames.zones[i];
+        memset(zone->counts, 0x5a, zone->areas * sizeof *zone->counts);
+        zone->whole.upper[0] = 0;
+        for (unsigned class_of = 0; class_of < KA_FRAME_CLASSES; class_of++)
+            zone->partial[class_of].bits[0] = zone->partial[class_of].upper[0] = 0;
+    }
+    KIT_EXPECT(ka_frames_check(&frames) != NULL);
+    ka_frames_rebuild(&frames);
+    KIT_CHECK_SOUND(ka_frames_check(&frames));
+    ka_frames_stats after = ka_frames_census(&frames);
+    KIT_EXPECT(after.free == before.free && after.whole == before.whole);
+    for (unsigned i = 0; i < 3000; i++)
+        step(&random, 50);
+    all_back();
+}
+
+/* Each fact of the check can be seen to fail. */
+static void check_sees(void)
+{
+    setup(KA_FRAMES_TRACK);
+    ka_frame_zone *zone = &frames.zones[frames.zone_count - 1];
+    ka_frame frame = ka_frames_get_run(&frames, 3, &(ka_frame_limits){ .node = 1, .exact = true });
+    KIT_CHECK(ka_is_frame(frame) && ka_frames_check(&frames) == NULL);
+    zone->counts[0] += 4;
+    KIT_EXPECT(ka_frames_check(&frames) != NULL);
+    zone->counts[0] -= 4;
+    zone->free[8] |= 1;
+    KIT_EXPECT(ka_frames_check(&frames) != NULL);
+    zone->free[8] &= ~UINT64_C(1);
+    zone->whole.upper[0] = 0;
+    KIT_EXPECT(ka_frames_check(&frames) != NULL);
+    zone->whole.upper[0] = 1;
+    zone->joined[8] = 1;
+    KIT_EXPECT(ka_frames_check(&frames) != NULL);
+    zone->joined[8] = 0;
+    KIT_CHECK_SOUND(ka_frames_check(&frames));
+}
+
+/* ---- gathering ---- */
+
+/* Nine of ten frames are freed at random; once each of the rest has been replaced, nearly all that is free is whole. */
+static void gathering(void)
+{
+    enum { COUNT = 64 * 512 };
+    static uint64_t held[COUNT];
+    static const ka_frame_range one = { 0, COUNT, 0 };
+    kit_random random = { 7 };
+    size_t size = ka_frames_size(&one, 1, 0);
+    void *memory = aligned_alloc(64, size);
+    memset(memory, 0, size);
+    KIT_CHECK(ka_frames_init(&frames, &one, 1, memory, 0));
+    ka_frames_cpu_init(&cpus[0], 0);
+    for (unsigned i = 0; i < COUNT; i++)
+        held[i] = ka_frames_get(&frames, &cpus[0], 0).number;
+    KIT_EXPECT(!ka_is_frame(ka_frames_get(&frames, &cpus[0], 0)));
+    for (unsigned i = COUNT; i > 1; i--) {
+        uint64_t j = kit_below(&random, i), t = held[i - 1];
+        held[i - 1] = held[j];
+        held[j] = t;
+    }
+    for (unsigned i = COUNT / 10; i < COUNT; i++)
+        KIT_EXPECT(ka_frames_put(&frames, &cpus[0], ka_frame_of(held[i]), 0));
+    KIT_EXPECT(ka_frames_census(&frames).whole == 0);
+    for (unsigned round = 0; round < 4; round++)
+        for (unsigned i = 0; i < COUNT / 10; i++) {
+            KIT_EXPECT(ka_frames_put(&frames, &cpus[0], ka_frame_of(held[i]), 0));
+            held[i] = ka_frames_get(&frames, &cpus[0], 0).number;
+        }
+    ka_frames_cpu_flush(&frames, &cpus[0]);
+    ka_frames_stats stats = ka_frames_census(&frames);
+    kit_note("%llu of %llu free frames are whole", (unsigned long long)stats.whole, (unsigned long long)stats.free);
+    KIT_EXPECT(stats.whole * 100 >= stats.free * 93);
+    free(memory);
+}
+
 static const kit_case cases[] = {
+    { "orders 0 to 18", orders },
+    { "numbers to 2^40", numbers },
+    { "1 TiB, sparse", terabyte },
+    { "maps that cannot be", bad_maps },
+    { "misuse", misuse },
+    { "misuse with a CPU's frames", misuse_with_cpu },
+    { "wrong order at home", wrong_order_at_home },
+    { "all but the bitmaps made anew", rebuild },
+    { "the check sees", check_sees },
+    { "gathering", gathering },
     { "random operations against a model", model },
     { "the same, tracked", model_tracked },
 };
