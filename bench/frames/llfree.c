@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "llfree.h"
+#include <llfree.h>
 
 #define CORES 2
 
