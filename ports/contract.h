@@ -18,7 +18,8 @@
  *   ka_port_self                 identifies what runs: a thread, or a CPU where there are no threads; never 0
  *   ka_port_relax                a pause in a spin loop
  *
- * The cold half is `port.c`: ka_port_log and ka_port_panic of <ka/handler.h>, memory from the kernel, start-up.
+ * The cold half is `port.c`: ka_port_log and ka_port_panic of <ka/handler.h>, memory from the kernel, start-up, and if the
+ * port can reach other CPUs a ka_cross_call of <ka/heap.h>.
  */
 #ifndef KA_PORTS_CONTRACT_H
 #define KA_PORTS_CONTRACT_H

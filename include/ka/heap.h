@@ -23,6 +23,10 @@ typedef struct ka_heap ka_heap;
 /* The smallest range that makes a heap. Bytes. */
 #define KA_HEAP_MIN_SIZE ((size_t)256 * 1024)
 
+/* Runs call(argument) on every CPU that is online, in any order, each pinned, and returns when all have. An interrupt on
+ * each of them will do. Where sleeping is allowed. returns  false: some CPU was not reached */
+typedef bool ka_cross_call(void (*call)(void *argument), void *argument);
+
 /* What a heap is made of. */
 typedef struct ka_heap_options {
     const char *name; /* for reports; NULL: "heap" */
@@ -42,6 +46,7 @@ typedef struct ka_heap_options {
                                many, when it is needed, and gets it back when it is empty; `size` is the bound of all
                                of them. Their records are reserved apart (about 1.2 % of a segment each, aligned to a
                                page) and kept to the end. The source needs no `commit` if what it reserves is memory */
+    ka_cross_call *cross_call; /* how to reach other CPUs, for ka_heap_drain; NULL: they are asked and come themselves */
     size_t keep;            /* free bytes that stay committed when the heap trims itself */
     uint8_t *map_all;       /* NULL, or zeroed memory for the heap's map of classes: a byte for each page by its
                                address, as if the range began at 0 (a port's malloc finds a block's class with it) */
@@ -114,6 +119,13 @@ size_t ka_heap_commit(ka_heap *heap, size_t bytes);
 /* Sets the function that is told when less than `bytes` of free memory is committed; NULL: none. */
 void ka_heap_set_low_water(ka_heap *heap, size_t bytes, ka_low_water *low_water, void *context);
 
+/* Has what every CPU (thread) keeps in its magazines put back into the slabs. With the option `cross_call` that has
+ * happened when it returns, but for a CPU that was just using its magazines; without it the calling CPU's are put back
+ * now, and those of another one when it next finds one of them empty or full: an idle one keeps what it has. An
+ * allocation that may sleep does this before it says NULL. Where sleeping is allowed.
+ * returns  whether every CPU was reached */
+bool ka_heap_drain(ka_heap *heap);
+
 /* Puts the blocks in the magazines of the calling CPU (thread) back into their slabs. Any context that is not inside an
  * allocation itself. */
 void ka_heap_flush(ka_heap *heap);
@@ -156,6 +168,8 @@ struct ka_heap {
     uintptr_t base0;
     size_t size0;
     uint32_t segment_limit;
+    uint32_t drains; /* counts ka_heap_drain */
+    ka_cross_call *cross_call;
     size_t table_bytes;
     struct ka_heap_table *table; /* classes and segments; in the first pages of the range */
     ka_low_water *low_water;

@@ -53,6 +53,20 @@ bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t page
 /* A parked run of just so many pages, aligned; NULL if this CPU has none. */
 void *ka_heap_unpark(ka_heap *heap, uint32_t pages, size_t align);
 
+/* Empties the magazines, busy by the caller, if somebody has called for it since they last were asked. */
+void ka_heap_magazines_empty(ka_heap *heap, ka_magazines *m);
+static inline void ka_heap_magazines_answer(ka_heap *heap, ka_magazines *m)
+{
+    uint32_t drains = ka_load_relaxed_32(&heap->drains);
+    if (KA_LIKELY(m->drains == drains))
+        return;
+    m->drains = drains;
+    ka_heap_magazines_empty(heap, m);
+}
+
+/* What comes before NULL: what this CPU keeps goes back, and where the flags allow it what all keep. */
+void ka_heap_gather(ka_heap *heap, ka_flags flags);
+
 /* Gives this CPU magazines if it has none and the context allows it. */
 void ka_heap_magazines_want(ka_heap *heap, ka_flags flags);
 

@@ -27,9 +27,10 @@
  * again for requests of the same length without a search. Their descriptors say so: a second free is found at once.
  *
  * Refusals. NULL comes when neither the magazines of this CPU, nor any slab, nor the runs (also after all empty slabs
- * have been broken up) can serve. What other CPUs keep is not seen: for each CPU and class at most 1/64 of a CPU's
- * share of the heap, and four parked runs of as much; nothing where that share is below 4 MiB, as magazines hold
- * nothing then.
+ * have been broken up) can serve. A request that may sleep first has all CPUs put back what they keep (ka_heap_drain).
+ * For others, and where the port cannot reach other CPUs, what those keep is not seen: for each CPU and class at most
+ * 1/64 of a CPU's share of the heap, and four parked runs of as much; nothing where that share is below 4 MiB, as
+ * magazines hold nothing then.
  *
  * Segments. One range, further ranges that the caller claims, or segments that the source gives and takes back one by
  * one: table.h and scatter.c.
@@ -56,6 +57,7 @@ static void *block_from_magazine(ka_heap *heap, unsigned number)
     ka_port_pin_state pin = ka_port_pin();
     ka_magazines *m = ka_heap_magazines(heap);
     if (ka_port_busy_take(&m->busy)) {
+        ka_heap_magazines_answer(heap, m);
         block = ka_magazine_pop(m, number);
         ka_slab_batch batch;
         if (block == NULL && ka_heap_slabs_take(heap, number - 1, ka_magazine_refill_count(m, number), false, &batch)) {
@@ -82,7 +84,7 @@ void *ka_heap_block_alloc_slow(ka_heap *heap, unsigned number, ka_flags flags)
     unsigned max = for_magazine ? MAGAZINE_START : 1;
     bool taken = ka_heap_blocks_take(heap, number - 1, max, flags, &batch);
     if (!taken && (flags & KA_ANY_CONTEXT) == 0) { /* what this CPU keeps of other classes may free a slab */
-        ka_heap_flush(heap);
+        ka_heap_gather(heap, flags);
         taken = ka_heap_blocks_take(heap, number - 1, max, flags, &batch);
     }
     if (!taken)
@@ -117,7 +119,7 @@ static void *run_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags)
     ka_segment *segment = NULL;
     uint32_t page = ka_heap_pages_claim(heap, (uint32_t)pages, (uint32_t)align_pages, flags, &segment);
     if (page == KA_NO_PAGE && (flags & KA_ANY_CONTEXT) == 0) {
-        ka_heap_flush(heap);
+        ka_heap_gather(heap, flags);
         page = ka_heap_pages_claim(heap, (uint32_t)pages, (uint32_t)align_pages, flags, &segment);
     }
     if (page == KA_NO_PAGE)
@@ -162,6 +164,7 @@ void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const 
     ka_magazines *m = ka_heap_magazines(heap);
     if (ka_port_busy_take(&m->busy)) {
         doubled = m->top[number][-1] == block;
+        ka_heap_magazines_answer(heap, m);
         if (!doubled) {
             if (m->top[number] == m->end[number])
                 ka_magazine_widen(m, number);

@@ -79,6 +79,7 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
         heap->source = *options->source;
     heap->has_source = heap->source.commit != NULL;
     heap->scattered = options->scattered;
+    heap->cross_call = options->cross_call;
     heap->zeroed = options->zeroed && !heap->has_source;
     heap->page_shift = page_shift;
     heap->segment_shift = segment_shift;

@@ -77,6 +77,7 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
     m->run = run;
     m->run_pages = pages;
     ka_clear(m->parked, sizeof m->parked);
+    m->drains = ka_load_relaxed_32(&heap->drains);
     magazine_set(m, 0, slots++, 0);
     for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
         size_t limit = magazine_limit(heap, class);
@@ -197,7 +198,7 @@ void *ka_heap_unpark(ka_heap *heap, uint32_t pages, size_t align)
 
 /* ---- flush and retire ---- */
 
-static void magazines_empty(ka_heap *heap, ka_magazines *m)
+void ka_heap_magazines_empty(ka_heap *heap, ka_magazines *m)
 {
     for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
         unsigned number = ka_magazine_of_class(class);
@@ -215,7 +216,7 @@ bool ka_heap_flush_slot(ka_heap *heap, unsigned slot)
         return true;
     if (!ka_port_busy_take(&m->busy))
         return false;
-    magazines_empty(heap, m);
+    ka_heap_magazines_empty(heap, m);
     ka_port_busy_give(&m->busy);
     return true;
 }
@@ -228,7 +229,7 @@ void ka_heap_retire_slot(ka_heap *heap, unsigned slot)
     bool idle = ka_port_busy_take(&m->busy); /* stays busy: its owner is gone, or finds nothing there any more */
     ka_store_release_ptr(&heap->magazines[slot], (uintptr_t)&ka_no_magazines);
     if (idle) {
-        magazines_empty(heap, m);
+        ka_heap_magazines_empty(heap, m);
         run_give(heap, m->run, m->run_pages);
     }
 }
@@ -238,4 +239,24 @@ void ka_heap_flush(ka_heap *heap)
     ka_port_pin_state pin = ka_port_pin();
     (void)ka_heap_flush_slot(heap, ka_port_slot());
     ka_port_unpin(pin);
+}
+
+static void drain_here(void *heap)
+{
+    ka_heap_flush(heap);
+}
+
+bool ka_heap_drain(ka_heap *heap)
+{
+    ka_fetch_add_32(&heap->drains, 1); /* those who cannot be reached now see it on their slow path */
+    ka_heap_flush(heap);
+    return heap->cross_call != NULL && heap->cross_call(drain_here, heap);
+}
+
+void ka_heap_gather(ka_heap *heap, ka_flags flags)
+{
+    if (ka_heap_may_sleep(flags))
+        (void)ka_heap_drain(heap);
+    else if ((flags & KA_ANY_CONTEXT) == 0)
+        ka_heap_flush(heap);
 }

@@ -39,6 +39,7 @@ typedef struct ka_magazines {
     void **limit[KA_MAGAZINE_COUNT];
     ka_parked_run parked[KA_PARKED_RUNS];
     uint32_t park_next; /* which of them gives way */
+    uint32_t drains;    /* of the heap's, when these were last asked to be empty */
 } ka_magazines;
 
 /* Always busy: what stands for the magazines of who has none. */
