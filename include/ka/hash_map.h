@@ -9,9 +9,9 @@
  * KA_HASH_MAP_CLONE(name, K, V, clone_key, clone_value), on a line below it, adds name_clone; a clone is
  *   `bool clone(T *out, T const *from)`, false if there is no memory and `*out` owns nothing; or KA_CLONE_BYTES.
  *
- * Keys and values lie in one block, at most three quarters of it in use, with 4 bytes of hash for each place. Cost:
- * find, insert and remove are constant on average, given a hash that spreads; an insert that grows the block moves
- * all entries, O(n), so that n inserts cost O(n). Removing leaves no mark behind: a table does not age. Functions
+ * Keys and values lie in one block, at most three quarters of it in use, with 4 bytes of hash for each place.
+ * Cost: find, insert and remove are constant on average, given a hash that spreads; an insert that grows the block
+ * moves all entries, O(n), so that n inserts cost O(n). Removing leaves no mark behind: a table does not age. Functions
  * that look up get the key by value, and borrow it. At most 3 * 2^29 entries. Any function that changes the map ends
  * the validity of pointers and iterators into it, but for the iterator that was passed.
  *
@@ -146,6 +146,12 @@ static inline size_t ka_table_home_(unsigned shift, uint32_t stored)
     return (uint32_t)~stored >> shift;
 }
 
+/* As many entries as a table that is full at `len` grows for: small ones skip a step. */
+static inline size_t ka_table_next_(size_t len)
+{
+    return len < 32 ? 3 * len + 1 : len + 1;
+}
+
 /* Slots beyond the homes, for the entries that do not find room at home. */
 static inline size_t ka_table_tail_(const ka_table_ *table)
 {
@@ -159,12 +165,6 @@ KA_MUST_USE void *ka_table_plan_(const ka_table_ *table, ka_table_ *planned, siz
 
 /* A block like the table's own, all empty. */
 KA_MUST_USE void *ka_table_like_(const ka_table_ *table, size_t size, size_t align);
-
-/* Moves the slots from `at` on one up, to the next empty one. False if that is the last, which stays empty. */
-KA_MUST_USE bool ka_table_open_(const ka_table_ *table, void *slots, size_t at, size_t size);
-
-/* Takes the slot's entry out: moves the ones behind it that are not at home one down. */
-void ka_table_close_(const ka_table_ *table, void *slots, size_t at, size_t size);
 
 /* NULL, or the first broken fact of places and counts. */
 const char *ka_table_check_(const ka_table_ *table, const void *slots, size_t size);
@@ -275,7 +275,8 @@ KA_END_DECLS
         return self_->table.len == 0;                                                            \
     }
 
-/* Moves all entries to another block in one pass: their order stays, so each goes home or behind the last one. */
+/* Moves all entries to another block in one pass: their order stays, so each goes home or behind the last one.
+ * Small slots are copied when they are empty, too: which ones are, a processor cannot guess. */
 #define KA_TABLE_ROOM_(name)                                                                                        \
     KA_OWNER_RESULT_ bool name##_rebuild_(name *self_, size_t need_, size_t tail_, ka_flags flags_)                 \
     {                                                                                                               \
@@ -287,12 +288,14 @@ KA_END_DECLS
                 return false;                                                                                       \
             size_t to_ = 0, left_ = made_.table.len, last_ = made_.table.count - 1;                                 \
             for (const name##_slot_ *from_ = self_->slots; left_ != 0 && to_ != last_; from_++) {                   \
-                if (from_->stored == 0)                                                                             \
+                size_t there_ = from_->stored != 0;                                                                 \
+                if (sizeof(name##_slot_) > 64 && there_ == 0)                                                       \
                     continue;                                                                                       \
-                size_t home_ = ka_table_home_(made_.table.shift, from_->stored);                                    \
+                size_t home_ = there_ != 0 ? ka_table_home_(made_.table.shift, from_->stored) : 0;                  \
                 to_ = home_ > to_ ? home_ : to_;                                                                    \
-                made_.slots[to_++] = *from_;                                                                        \
-                left_--;                                                                                            \
+                made_.slots[to_] = *from_;                                                                          \
+                to_ += there_;                                                                                      \
+                left_ -= there_;                                                                                    \
             }                                                                                                       \
             name##_free_(left_ == 0 ? self_ : &made_);                                                              \
             if (left_ == 0) {                                                                                       \
@@ -325,66 +328,77 @@ KA_END_DECLS
         return true;                                                                                                \
     }
 
-#define KA_TABLE_SEEK_(name, K, hash, equal)                                                                           \
-    KA_OWNER_RESULT_ uint32_t name##_stored_(const name *self_, K const *key_)                                         \
-    {                                                                                                                  \
-        return ka_table_stored_(hash(key_, &self_->table.key));                                                        \
-    }                                                                                                                  \
-                                                                                                                       \
-    /* The slot of the key; else NULL, and `*place_` is where it belongs. */                                           \
-    KA_OWNER_CALL_ name##_slot_ *name##_seek_(const name *self_, K const *key_, uint32_t stored_,                      \
-                                              name##_slot_ **place_)                                                   \
-    {                                                                                                                  \
-        name##_slot_ *slot_ = self_->slots + ka_table_home_(self_->table.shift, stored_);                              \
-        while (slot_->stored > stored_)                                                                                \
-            slot_++;                                                                                                   \
-        *place_ = slot_;                                                                                               \
-        for (; slot_->stored == stored_; slot_++)                                                                      \
-            if (equal(&slot_->key, key_))                                                                              \
-                return slot_;                                                                                          \
-        return NULL;                                                                                                   \
-    }                                                                                                                  \
-                                                                                                                       \
-    KA_OWNER_RESULT_ name##_slot_ *name##_find_(const name *self_, K const *key_)                                      \
-    {                                                                                                                  \
-        name##_slot_ *place_;                                                                                          \
-        return self_->table.len != 0 ? name##_seek_(self_, key_, name##_stored_(self_, key_), &place_) : NULL;         \
-    }                                                                                                                  \
-                                                                                                                       \
-    /* An empty slot for a key that is not there, or NULL. Another block has other places; the first brings a key. */  \
-    KA_OWNER_RESULT_ name##_slot_ *name##_open_(name *self_, K const *key_, uint32_t stored_, name##_slot_ *place_,    \
-                                                ka_flags flags_)                                                       \
-    {                                                                                                                  \
-        size_t need_ = self_->table.len + 1, tail_ = 0;                                                                \
-        while (self_->table.len == self_->table.limit ||                                                               \
-               !ka_table_open_(&self_->table, self_->slots, (size_t)(place_ - self_->slots), sizeof(name##_slot_))) {  \
-            if (self_->table.len != self_->table.limit) {                                                              \
-                need_ = self_->table.limit;                                                                            \
-                tail_ = 2 * ka_table_tail_(&self_->table);                                                             \
-            }                                                                                                          \
-            if (!name##_rebuild_(self_, need_, tail_, flags_))                                                         \
-                return NULL;                                                                                           \
-            stored_ = name##_stored_(self_, key_);                                                                     \
-            (void)name##_seek_(self_, key_, stored_, &place_);                                                         \
-        }                                                                                                              \
-        place_->stored = stored_;                                                                                      \
-        self_->table.len++;                                                                                            \
-        return place_;                                                                                                 \
-    }                                                                                                                  \
-                                                                                                                       \
-    KA_OWNER_CALL_ void name##_close_(name *self_, name##_slot_ *slot_)                                                \
-    {                                                                                                                  \
-        name##_slot_ *next_ = slot_ + 1;                                                                               \
-        self_->table.len--;                                                                                            \
-        if (next_->stored == 0 || ka_table_home_(self_->table.shift, next_->stored) == (size_t)(next_ - self_->slots)) \
-            slot_->stored = 0;                                                                                         \
-        else                                                                                                           \
-            ka_table_close_(&self_->table, self_->slots, (size_t)(slot_ - self_->slots), sizeof(name##_slot_));        \
-    }                                                                                                                  \
-                                                                                                                       \
-    KA_OWNER_RESULT_ bool name##_contains(const name *self_, K key_)                                                   \
-    {                                                                                                                  \
-        return name##_find_(self_, &key_) != NULL;                                                                     \
+#define KA_TABLE_SEEK_(name, K, hash, equal)                                                                          \
+    KA_OWNER_RESULT_ uint32_t name##_stored_(const name *self_, K const *key_)                                        \
+    {                                                                                                                 \
+        return ka_table_stored_(hash(key_, &self_->table.key));                                                       \
+    }                                                                                                                 \
+                                                                                                                      \
+    /* The slot of the key; else NULL, and `*place_` is where it belongs. Two steps without a branch to guess. */     \
+    KA_OWNER_CALL_ name##_slot_ *name##_seek_(const name *self_, K const *key_, uint32_t stored_,                     \
+                                              name##_slot_ **place_)                                                  \
+    {                                                                                                                 \
+        name##_slot_ *slot_ = self_->slots + ka_table_home_(self_->table.shift, stored_);                             \
+        slot_ += slot_->stored > stored_;                                                                             \
+        slot_ += slot_->stored > stored_;                                                                             \
+        while (slot_->stored > stored_)                                                                               \
+            slot_++;                                                                                                  \
+        *place_ = slot_;                                                                                              \
+        for (; slot_->stored == stored_; slot_++)                                                                     \
+            if (equal(&slot_->key, key_))                                                                             \
+                return slot_;                                                                                         \
+        return NULL;                                                                                                  \
+    }                                                                                                                 \
+                                                                                                                      \
+    KA_OWNER_RESULT_ name##_slot_ *name##_find_(const name *self_, K const *key_)                                     \
+    {                                                                                                                 \
+        name##_slot_ *place_;                                                                                         \
+        return self_->table.len != 0 ? name##_seek_(self_, key_, name##_stored_(self_, key_), &place_) : NULL;        \
+    }                                                                                                                 \
+                                                                                                                      \
+    /* Moves the slots from here on one up, to the next empty one. False if that is the last, which stays empty. */   \
+    KA_OWNER_RESULT_ bool name##_shift_(const name *self_, name##_slot_ *place_)                                      \
+    {                                                                                                                 \
+        name##_slot_ *end_ = place_;                                                                                  \
+        while (end_->stored != 0)                                                                                     \
+            end_++;                                                                                                   \
+        if (KA_UNLIKELY(end_ == self_->slots + self_->table.count - 1))                                               \
+            return false;                                                                                             \
+        for (; end_ != place_; end_--)                                                                                \
+            *end_ = end_[-1];                                                                                         \
+        return true;                                                                                                  \
+    }                                                                                                                 \
+                                                                                                                      \
+    /* An empty slot for a key that is not there, or NULL. Another block has other places; the first brings a key. */ \
+    KA_OWNER_RESULT_ name##_slot_ *name##_open_(name *self_, K const *key_, uint32_t stored_, name##_slot_ *place_,   \
+                                                ka_flags flags_)                                                      \
+    {                                                                                                                 \
+        while (self_->table.len == self_->table.limit || !name##_shift_(self_, place_)) {                             \
+            bool full_ = self_->table.len == self_->table.limit;                                                      \
+            if (!name##_rebuild_(self_, full_ ? ka_table_next_(self_->table.len) : self_->table.limit,                \
+                                 full_ ? 0 : 2 * ka_table_tail_(&self_->table), flags_))                              \
+                return NULL;                                                                                          \
+            stored_ = name##_stored_(self_, key_);                                                                    \
+            (void)name##_seek_(self_, key_, stored_, &place_);                                                        \
+        }                                                                                                             \
+        place_->stored = stored_;                                                                                     \
+        self_->table.len++;                                                                                           \
+        return place_;                                                                                                \
+    }                                                                                                                 \
+                                                                                                                      \
+    /* Takes the slot's entry out: moves the ones behind it that are not at home one down. */                         \
+    KA_OWNER_CALL_ void name##_close_(name *self_, name##_slot_ *slot_)                                               \
+    {                                                                                                                 \
+        size_t at_ = (size_t)(slot_ - self_->slots);                                                                  \
+        for (; slot_[1].stored != 0 && ka_table_home_(self_->table.shift, slot_[1].stored) <= at_; at_++, slot_++)    \
+            slot_[0] = slot_[1];                                                                                      \
+        slot_->stored = 0;                                                                                            \
+        self_->table.len--;                                                                                           \
+    }                                                                                                                 \
+                                                                                                                      \
+    KA_OWNER_RESULT_ bool name##_contains(const name *self_, K key_)                                                  \
+    {                                                                                                                 \
+        return name##_find_(self_, &key_) != NULL;                                                                    \
     }
 
 #define KA_TABLE_ITER_(name, K)                                                       \

@@ -16,31 +16,25 @@
  * - growing and shrinking is one pass over the slots, from front to back on both sides, and hashes nothing again.
  *
  * Nothing wraps around: entries that do not find room at the end go to a tail, and the last slot of all stays empty, so
- * that searches need no bound. If the tail is full before three quarters of the homes are, it is doubled and the homes
- * stay as they are: hashes that all agree cost time, not more memory than the entries need.
+ * that searches need no bound. If the tail is full before three quarters of the homes are, it is doubled and the
+ * homes stay as they are: hashes that all agree cost time, not more memory than the entries need.
  *
  * Entries of one table in their order of hashes crowd the front of another one with the same key while that is smaller;
  * so each table has a key of its own from the first block on (base/hash.c).
  *
- * Shortcomings: 4 bytes of hash for each slot; the tables grow by doubling, 37 to 75 % full; large values are moved
+ * Shortcomings: 4 bytes of hash for each slot; the tables grow by doubling, 37 to 75 % full, small ones from 19 %; large values are moved
  * when others are put in before them. Ideas: ordered hash tables by Amble and Knuth (1974), Robin Hood hashing by
  * Celis (1986), removal by shifting in Knuth's volume 3, 6.4.
  */
 #include <ka/hash_map.h>
 
 #include "base/math.h"
-#include "base/mem.h"
 
 enum { TABLE_LEAST_BITS = 3, TABLE_MOST_BITS = 31, TABLE_TAIL_LEAST = 4, TABLE_TAIL_MOST = 128 };
 
-static char *table_slot(const void *slots, size_t at, size_t size)
+static uint32_t table_stored(const void *slots, size_t at, size_t size)
 {
-    return (char *)(uintptr_t)slots + at * size;
-}
-
-static uint32_t *table_stored(const void *slots, size_t at, size_t size)
-{
-    return (uint32_t *)(void *)table_slot(slots, at, size);
+    return *(const uint32_t *)(const void *)((const char *)slots + at * size);
 }
 
 /* How many entries a table with so many homes takes: three quarters. */
@@ -79,40 +73,18 @@ void *ka_table_like_(const ka_table_ *table, size_t size, size_t align)
     return ka_alloc_items(table->allocator, size, align, table->count, KA_ZERO);
 }
 
-bool ka_table_open_(const ka_table_ *table, void *slots, size_t at, size_t size)
-{
-    size_t end = at;
-    while (*table_stored(slots, end, size) != 0)
-        end++;
-    if (end == table->count - 1)
-        return false;
-    if (end != at)
-        ka_bytes_open_(slots, end, at, size);
-    return true;
-}
-
-void ka_table_close_(const ka_table_ *table, void *slots, size_t at, size_t size)
-{
-    size_t end = at + 1;
-    for (uint32_t stored; (stored = *table_stored(slots, end, size)) != 0; end++)
-        if (ka_table_home_(table->shift, stored) == end)
-            break;
-    ka_bytes_close_(slots, end, at, size);
-    *table_stored(slots, end - 1, size) = 0;
-}
-
 const char *ka_table_check_(const ka_table_ *table, const void *slots, size_t size)
 {
     if (table->count == 0)
         return slots == NULL && table->len == 0 && table->limit == 0 ? NULL : "hash map: entries without a block";
     if (table->len > table->limit)
         return "hash map: more entries than it may hold";
-    if (*table_stored(slots, table->count - 1, size) != 0)
+    if (table_stored(slots, table->count - 1, size) != 0)
         return "hash map: the last slot is not empty";
     size_t len = 0;
     uint32_t before = 0;
     for (size_t at = 0; at < table->count; at++) {
-        uint32_t stored = *table_stored(slots, at, size);
+        uint32_t stored = table_stored(slots, at, size);
         if (stored != 0) {
             size_t home = ka_table_home_(table->shift, stored);
             if (home > at)

@@ -113,11 +113,9 @@ bool ka_str_split(ka_str *rest, char separator, ka_str *part)
 
 /* ---- UTF-8 ---- */
 
-/* The bytes of the code point at the front, and the point; 0 if there is none. */
+/* The bytes of the code point at the front of text that is not empty, and the point; 0 if there is none. */
 static size_t utf8_decode(ka_str str, uint32_t *point)
 {
-    if (str.len == 0)
-        return 0;
     const unsigned char *bytes = (const unsigned char *)str.bytes;
     unsigned first = bytes[0], least = 0x80, most = 0xbf;
     *point = first;

@@ -161,7 +161,7 @@ static void keys_spread(void)
     for (size_t at = 0; at < numbers.table.count; at++)
         if (numbers.slots[at].stored != 0)
             away_numbers += at - ka_table_home_(numbers.table.shift, numbers.slots[at].stored);
-    kit_note("slots from home at three quarters: %u.%02u, numbers %u.%02u (1.50 for a random function)",
+    kit_note("slots from home in full tables: %u.%02u, numbers %u.%02u (1.50 for a random function)",
              (unsigned)(away / N), (unsigned)(away * 100 / N % 100), (unsigned)(away_numbers / N),
              (unsigned)(away_numbers * 100 / N % 100));
     KIT_CHECK(away < 3 * (uint64_t)N && away_numbers < 3 * (uint64_t)N);
@@ -192,8 +192,7 @@ static void tables_have_keys_of_their_own(void)
     for (int i = 0; i < 40000; i++)
         KIT_CHECK(int_set_insert(&one, i) != NULL);
     size_t farthest = 0;
-    KA_HASH_MAP_EACH(int_set, it, &one)
-    {
+    KA_HASH_MAP_EACH (int_set, it, &one) {
         KIT_CHECK(int_set_insert(&two, *it.key) != NULL);
         if (int_set_len(&two) % 1000 == 700)
             for (size_t at = 0; at < two.table.count; at++)
@@ -218,7 +217,7 @@ static void does_not_age(void)
         if (i >= 40)
             KIT_CHECK(int_map_erase(&map, i - 40));
     }
-    KIT_CHECK(int_map_len(&map) == 40 && map.table.count < 80);
+    KIT_CHECK(int_map_len(&map) == 40 && map.table.count < 200);
     KIT_CHECK_SOUND(int_map_check(&map));
     for (int i = 0; i < 1000000; i++)
         (void)(int_map_erase(&map, i) || i == 0);
@@ -317,8 +316,7 @@ static void sets(void)
         KIT_CHECK(stored != NULL && *stored == i && int_set_insert(&set, i) != NULL);
     }
     KIT_CHECK(int_set_len(&set) == N && *int_set_get(&set, 500) == 500 && int_set_get(&set, N) == NULL);
-    KA_HASH_MAP_EACH(int_set, it, &set)
-    {
+    KA_HASH_MAP_EACH (int_set, it, &set) {
         KIT_CHECK(!seen[*it.key]);
         seen[*it.key] = true;
     }

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kit.h"
 #include "kit_malloc.h"
@@ -76,6 +78,7 @@ static void finding(void)
     ka_str trimmed = ka_str_trim(from(" \t\r\n a b \v\f"));
     KIT_CHECK(trimmed.len == 3 && trimmed.bytes[0] == 'a' && ka_str_trim(from("  ")).len == 0);
     KIT_CHECK(ka_str_trim(from(NULL)).len == 0 && ka_str_trim(from("\x1f")).len == 1);
+    KIT_CHECK(ka_str_trim(from("\x08")).len == 1 && ka_str_trim(from("\x0e")).len == 1);
 }
 
 static void splitting(void)
@@ -307,6 +310,7 @@ static void failure_takes_nothing(void)
     give_out(true);
     KIT_CHECK(!ka_string_append_text(&string, "x") && !ka_string_insert(&string, 0, from("x")));
     KIT_CHECK(!ka_string_set(&string, from("a text that is longer than all that was there before it")));
+    KIT_CHECK(!ka_string_append_point(&string, 'x') && !ka_string_append_byte(&string, 'x'));
     KIT_CHECK(!ka_string_clone(&copy, &string) && is(&copy, "") && !ka_string_reserve(&string, 1));
     KIT_CHECK(memcmp(&before, &string, sizeof string) == 0 && ka_string_check(&string) == NULL);
     KIT_CHECK(ka_string_truncate(&string, 3) && !ka_string_shrink(&string) && is(&string, "abc"));
@@ -327,8 +331,8 @@ static void as_keys(void)
         KIT_CHECK(word_map_insert(&map, key, i * 7 % 500) != NULL && string_table_insert(&strings, other, i) != NULL);
     }
     KIT_CHECK(word_map_clone(&copy, &map, heap) && word_map_len(&copy) == 500);
-    KA_MAP_EACH(word_map, it, &map)
-    KIT_CHECK(word_table_insert(&table, ka_string_view(it.key), *it.value) != NULL);
+    KA_MAP_EACH (word_map, it, &map)
+        KIT_CHECK(word_table_insert(&table, ka_string_view(it.key), *it.value) != NULL);
     for (int i = 0; i < 500; i++) {
         char text[16];
         (void)snprintf(text, sizeof text, "key %d", i);
@@ -394,6 +398,80 @@ static void same_as_model(void)
     }
 }
 
+/* ---- the caller's errors ---- */
+
+static void crime_slice(void)
+{
+    (void)ka_str_slice(from("abc"), 1, 4);
+}
+
+static void crime_slice_backward(void)
+{
+    (void)ka_str_slice(from("abc"), 2, 1);
+}
+
+static void crime_insert(void)
+{
+    ka_string string = { 0 };
+    (void)!ka_string_insert(&string, 1, from("a"));
+}
+
+static void crime_remove(void)
+{
+    ka_string string = { 0 };
+    (void)!ka_string_remove(&string, 0, 1);
+}
+
+static void crime_append_itself(void)
+{
+    ka_string string = ka_string_in(heap);
+    (void)!ka_string_append_text(&string, "abc");
+    (void)!ka_string_append(&string, ka_string_view(&string));
+}
+
+static void crime_set_itself(void)
+{
+    ka_string string = ka_string_in(heap);
+    (void)!ka_string_append_text(&string, "abc");
+    (void)!ka_string_set(&string, ka_str_slice(ka_string_view(&string), 1, 2));
+}
+
+/* Runs a crime in a child: it must be stopped, with these words. */
+static bool stops_with(void (*crime)(void), const char *words)
+{
+    int ends[2];
+    char text[1024];
+    size_t length = 0;
+    if (pipe(ends) != 0)
+        return false;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        crime();
+        _exit(0);
+    }
+    close(ends[1]);
+    for (ssize_t n; length < sizeof text - 1 && (n = read(ends[0], text + length, sizeof text - 1 - length)) > 0;)
+        length += (size_t)n;
+    text[length] = '\0';
+    close(ends[0]);
+    int status = 0;
+    waitpid(child, &status, 0);
+    return !(WIFEXITED(status) && WEXITSTATUS(status) == 0) && strstr(text, words) != NULL;
+}
+
+static void stops_at_callers_errors(void)
+{
+    start();
+    KIT_EXPECT(stops_with(crime_slice, "ka_str_slice: index out of bounds: the len is 3 but the index is 4"));
+    KIT_EXPECT(stops_with(crime_slice_backward, "ka_str_slice: index out of bounds: the len is 1 but the index is 2"));
+    KIT_EXPECT(stops_with(crime_insert, "ka_string_insert: index out of bounds: the len is 0 but the index is 1"));
+    KIT_EXPECT(stops_with(crime_remove, "index out of bounds: the len is 0 but the index is 1"));
+    KIT_EXPECT(stops_with(crime_append_itself, "ka_string_insert: the items lie in"));
+    KIT_EXPECT(stops_with(crime_set_itself, "ka_string_set: the items lie in"));
+}
+
 static void check_finds(void)
 {
     start();
@@ -429,6 +507,7 @@ static const kit_case cases[] = {
     { "failure_takes_nothing", failure_takes_nothing },
     { "as_keys", as_keys },
     { "same_as_model", same_as_model },
+    { "stops_at_callers_errors", stops_at_callers_errors },
     { "check_finds", check_finds },
 };
 
