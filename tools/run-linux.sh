@@ -3,6 +3,7 @@
 # order, and powers off; the console goes to standard output.
 # Usage: tools/run-linux.sh FOLDER_OF_VMLINUX "kernel command line words" MODULE.ko...
 #   CPUS  virtual CPUs (2)   SECONDS_MAX  the machine is killed after so long (300)   MEMORY_MIB  its memory (512)
+#   CHECK  a shell script that runs when all are loaded, with busybox as $b
 #   QEMU_MORE  more options for QEMU, such as -singlestep
 set -eu
 [ $# -ge 3 ] || { echo "usage: $0 FOLDER_OF_VMLINUX WORDS MODULE.ko..." >&2; exit 2; }
@@ -24,11 +25,12 @@ b=/bin/busybox
 \$b mount -t proc proc /proc
 \$b mount -t sysfs sys /sys
 \$b mount -t debugfs debugfs /sys/kernel/debug
+export b
 loaded=""
 for name in$names; do
     \$b insmod /\$name.ko && loaded="\$name \$loaded"
 done
-[ -x /check ] && /check
+[ -f /check ] && \$b mount -t devtmpfs dev /dev && \$b sh /check
 for name in \$loaded; do
     \$b rmmod \$name
 done
@@ -36,6 +38,7 @@ done
 \$b poweroff -f
 END
 chmod +x "$work/root/init"
+[ -z "${CHECK:-}" ] || cp "$CHECK" "$work/root/check"
 (cd "$work/root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initrd.gz"
 # shellcheck disable=SC2086
 timeout -k 5 "${SECONDS_MAX:-300}" qemu-system-x86_64 -M q35 -cpu qemu64 -m "${MEMORY_MIB:-512}" ${QEMU_MORE:-} -smp "${CPUS:-2}" \

@@ -6,6 +6,8 @@
  * | ka_vmalloc | large, virtually contiguous | task that may sleep; free also in softirq and hard interrupt | memory |
  * | ka_kvmalloc | any size: the first of these that can | task that may sleep; free also in softirq, hard interrupt | memory |
  * | ka_kmem_cache | many objects of one size | as ka_kmalloc | one size |
+ * | ka_physical (ka/physical.h) | physically contiguous, with limits | as ka_kmalloc; packed ones under a lock | 4 MiB |
+ * | ka_dma_allocator | what a device reads and writes | as ka_kmalloc; free with interrupts on | 4 MiB |
  *
  * Flags: 0 is GFP_KERNEL, KA_NOWAIT GFP_NOWAIT, KA_ATOMIC GFP_ATOMIC, all without the kernel's warning: NULL says it.
  * KA_ANY_CONTEXT (an NMI, a raw spin lock held) and KA_PAGEABLE are refused. A request that may sleep, made where it
@@ -21,6 +23,9 @@
 #define KA_LINUX_H
 
 #include <ka/alloc.h>
+#include <ka/physical.h>
+
+#include <ka_port.h>
 
 KA_BEGIN_DECLS
 
@@ -61,6 +66,25 @@ KA_MUST_USE bool ka_kmem_cache_init(ka_kmem_cache *cache, const char *name, size
 /* Ends a cache. Live objects are reported as one leak each time, and the cache stays, since the kernel cannot end one
  * in use. May sleep. Returns the count of live objects. */
 size_t ka_kmem_cache_fini(ka_kmem_cache *cache);
+
+/* Memory that one device and the CPUs see alike (dma_alloc_coherent): zeroed, whole pages. Alloc: by the flags; free: with
+ * interrupts on. Alignment up to a page. */
+typedef struct ka_dma_allocator {
+    ka_allocator allocator; /* the interface; pass &x.allocator to ka_alloc and friends */
+    ka_port_lock lock;
+    void *device; /* struct device * */
+    void *blocks;
+} ka_dma_allocator;
+
+/* device  a struct device * with its DMA mask set; the caller keeps it */
+void ka_dma_init(ka_dma_allocator *dma, void *device);
+
+/* The bus address of a block, to be told to the device; KA_NO_ADDRESS (ka/physical.h): not a block of this one.
+ * cost  linear in the blocks */
+KA_MUST_USE uint64_t ka_dma_address(ka_dma_allocator *dma, const void *block);
+
+/* Ends it: blocks that are still out are reported as one leak. Returns their count. */
+size_t ka_dma_fini(ka_dma_allocator *dma);
 
 KA_END_DECLS
 

@@ -20,4 +20,8 @@ void *ka_linux_kmalloc(size_t size, size_t align, gfp_t gfp, int node);
 void *ka_linux_vmalloc(size_t size, size_t align, gfp_t gfp, int node);
 void ka_linux_vfree(void *block, size_t align);
 
+/* Makes ka_physical ready, and reports what is left of it. */
+void ka_linux_physical_start(void);
+void ka_linux_physical_end(void);
+
 #endif

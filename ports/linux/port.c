@@ -5,6 +5,7 @@
 
 #include <ka/handler.h>
 
+#include "kernel_allocators.h"
 #include "ports/contract.h"
 
 void ka_port_log(const char *line, size_t length)
@@ -20,10 +21,14 @@ void ka_port_panic(const char *message, const char *file, unsigned line)
 
 static int __init start(void)
 {
+    ka_linux_physical_start();
     return 0;
 }
 
-static void __exit end(void) {}
+static void __exit end(void)
+{
+    ka_linux_physical_end();
+}
 
 module_init(start);
 module_exit(end);

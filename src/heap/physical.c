@@ -92,15 +92,31 @@ static ka_frame_limits frame_limits(const ka_physical_allocator *p, size_t align
     return limits;
 }
 
-static void *pages_alloc(ka_physical_allocator *p, uint64_t count, size_t align)
+/* Frames in a row: the first one, or UINT64_MAX. */
+static uint64_t run_get(const ka_physical_source *source, uint64_t count, const ka_frame_limits *limits, ka_flags flags)
+{
+    if (source->frames == NULL)
+        return source->get(count, limits, flags);
+    ka_frame first = ka_frames_get_run(source->frames, count, limits);
+    return ka_is_frame(first) ? first.number : UINT64_MAX;
+}
+
+/* Misuse is reported there. */
+static bool run_put(const ka_physical_source *source, uint64_t first, uint64_t count)
+{
+    return source->frames == NULL ? source->put(first, count)
+                                  : ka_frames_put_run(source->frames, ka_frame_of(first), count);
+}
+
+static void *pages_alloc(ka_physical_allocator *p, uint64_t count, size_t align, ka_flags flags)
 {
     ka_frame_limits limits = frame_limits(p, align);
-    ka_frame first = ka_frames_get_run(p->source->frames, count, &limits);
-    if (!ka_is_frame(first))
+    uint64_t first = run_get(p->source, count, &limits, flags);
+    if (first == UINT64_MAX)
         return refuse(p, KA_PHYSICAL_NO_MEMORY);
-    void *memory = p->source->map(first.number, count, p->limits.caching);
+    void *memory = p->source->map(first, count, p->limits.caching);
     if (memory == NULL) {
-        (void)ka_frames_put_run(p->source->frames, first, count);
+        (void)run_put(p->source, first, count);
         return refuse(p, KA_PHYSICAL_NO_CACHING);
     }
     return memory;
@@ -115,7 +131,7 @@ static bool pages_free(ka_physical_allocator *p, void *memory, uint64_t count)
     }
     if (p->limits.caching != KA_CACHED)
         p->source->unmap(memory, count, p->limits.caching);
-    return ka_frames_put_run(p->source->frames, ka_frame_of(first), count); /* reports by itself */
+    return run_put(p->source, first, count);
 }
 
 /* ---- packed pages: all under the lock ---- */
@@ -212,12 +228,13 @@ static unsigned page_place(const ka_physical_page *page, unsigned units, unsigne
 /* A page of records, the first of which is the link to the next such page. */
 static bool records_add(ka_physical_allocator *p)
 {
-    ka_frame frame = ka_frames_get_run(p->source->frames, 1, NULL);
-    if (!ka_is_frame(frame))
+    const ka_frame_limits any = { 0, 0, 0, 0, 0, false };
+    uint64_t frame = run_get(p->source, 1, &any, KA_ATOMIC);
+    if (frame == UINT64_MAX)
         return false;
-    ka_physical_page *records = p->source->map(frame.number, 1, KA_CACHED);
+    ka_physical_page *records = p->source->map(frame, 1, KA_CACHED);
     if (records == NULL) {
-        (void)ka_frames_put_run(p->source->frames, frame, 1);
+        (void)run_put(p->source, frame, 1);
         return false;
     }
     ka_clear(records, PAGE);
@@ -234,7 +251,7 @@ static ka_physical_page *page_new(ka_physical_allocator *p)
 {
     if (p->spare == NULL && !records_add(p))
         return refuse(p, KA_PHYSICAL_NO_MEMORY);
-    unsigned char *memory = pages_alloc(p, 1, PAGE);
+    unsigned char *memory = pages_alloc(p, 1, PAGE, KA_ATOMIC); /* under the lock */
     if (memory == NULL)
         return NULL;
     ka_physical_page *page = p->spare, **bucket = bucket_of(p, memory);
@@ -399,7 +416,7 @@ static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags fl
     if (exceeds_boundary(p, size))
         return refuse(p, KA_PHYSICAL_BOUNDARY);
     void *block =
-        packed ? packed_alloc(p, size, real_align(p, align)) : pages_alloc(p, pages_for(size), real_align(p, align));
+        packed ? packed_alloc(p, size, real_align(p, align)) : pages_alloc(p, pages_for(size), real_align(p, align), flags);
     if (block == NULL)
         return NULL;
     if (!packed)
@@ -562,7 +579,7 @@ size_t ka_physical_fini(ka_physical_allocator *p)
     while (p->record_pages != NULL) {
         ka_physical_page *records = p->record_pages;
         p->record_pages = records[0].memory;
-        (void)ka_frames_put_run(p->source->frames, ka_frame_of(p->source->frame_of(records)), 1);
+        (void)run_put(p->source, p->source->frame_of(records), 1);
     }
     p->allocator.ops = NULL;
     return 0;

@@ -6,7 +6,12 @@
 #include <ka/physical.h>
 
 typedef struct ka_physical_source {
-    ka_frames *frames;
+    ka_frames *frames; /* an engine over them; or NULL, and a kernel's own allocator behind get and put: */
+
+    /* Takes `count` frames in a row within the limits. flags: the caller's context. Returns the first, UINT64_MAX: none. */
+    uint64_t (*get)(uint64_t count, const ka_frame_limits *limits, ka_flags flags);
+    bool (*put)(uint64_t first, uint64_t count); /* gives them back; any context that a free is allowed in */
+
     size_t align;     /* least alignment that devices can live with: a line of the cache where they are not coherent */
     size_t max_align; /* up to here an address is aligned as the physical address is */
 

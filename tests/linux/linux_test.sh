@@ -26,7 +26,7 @@ if ! tools/linux-kernel.sh "$work/kernel" >"$work/log" 2>&1; then
     exit 1
 fi
 release=$(cat "$work/kernel/release")
-KA_LINUX_EXTRA=tests/linux tools/linux-module.sh "$work/module" "/lib/modules/$release/build" >"$work/log" 2>&1 && s=0 || s=$?
+KA_LINUX_EXTRA="tests/linux examples/linux" tools/linux-module.sh "$work/module" "/lib/modules/$release/build" >"$work/log" 2>&1 && s=0 || s=$?
 result "linux: the module builds for $release" "$s"
 # objtool keeps a list of its own of functions that do not return, and BTF needs the vmlinux of the package.
 grep -vE 'objtool: .*(falls through|unexpected end of section)|Skipping BTF' "$work/log" >"$work/words" || true
@@ -37,8 +37,9 @@ result "linux: without warnings" "$s"
 # boot NAME WORDS CPUS
 boot()
 {
-    CPUS=$3 tools/run-linux.sh "$work/kernel" "$2" "$work/module/$release/kernel_alloc.ko" \
-        "$work/module/$release-tests/kernel_alloc_test.ko" >"$work/console" 2>&1 || true
+    CPUS=$3 CHECK=tests/linux/ring_check.sh tools/run-linux.sh "$work/kernel" "$2" \
+        "$work/module/$release/kernel_alloc.ko" "$work/module/$release-tests/kernel_alloc_test.ko" \
+        "$work/module/$release-examples/ka_ring.ko" >"$work/console" 2>&1 || true
     tr -d '\r' <"$work/console" | sed -nE 's/^\[ *[0-9.]+\] TAP //p' >"$work/tap"
     while read -r line; do
         case $line in
@@ -49,6 +50,8 @@ boot()
     done <"$work/tap"
     grep -q '^1\.\.' "$work/tap" && s=0 || s=1
     result "$1: the suites ran to their end" "$s"
+    grep -q 'the ring gave back what it got' "$work/console" && s=0 || s=1
+    result "$1: the example device" "$s"
     grep -q 'the modules are gone' "$work/console" && grep -q 'reboot: Power down' "$work/console" && s=0 || s=1
     result "$1: the modules were unloaded" "$s"
     grep -E 'BUG|WARNING|KASAN|lockdep|Call Trace|Oops|panic|kernel_alloc: ' "$work/console" |

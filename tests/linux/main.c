@@ -65,6 +65,7 @@ static int __init start(void)
     run_over_heaps();
     run(&contract_suite);
     run(&context_suite);
+    run(&dma_suite);
     run(&storm_suite);
     kit_end();
     return 0;
