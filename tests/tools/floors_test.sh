@@ -119,7 +119,7 @@ result "a folder that is no project" $?
 
 # The same in a copy of the real tree.
 mkdir "$work/copy"
-cp -r "$project/include" "$project/src" "$project/ports" "$project/tests" "$project/tools" "$project/bindings" "$work/copy"
+cp -r "$project/include" "$project/src" "$project/ports" "$project/tests" "$project/tools" "$project/bindings" "$project/examples" "$work/copy"
 echo '#include <ka/locked.h>' >> "$work/copy/src/engine/region.c"
 line=$(wc -l < "$work/copy/src/engine/region.c")
 "$work/copy/tools/floors" > "$work/words" 2>&1
