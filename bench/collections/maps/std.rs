@@ -1,0 +1,89 @@
+// std.rs: Rust's standard library; the work is that of workload.h.
+use std::collections::{BTreeMap, HashMap};
+
+const REPEATS: usize = 3;
+const TOTAL: usize = 1_000_000;
+
+#[repr(C)]
+struct Timespec {
+    seconds: i64,
+    nanoseconds: i64,
+}
+extern "C" {
+    fn clock_gettime(clock: i32, now: *mut Timespec) -> i32;
+}
+
+fn now(n: usize) -> f64 {
+    let mut at = Timespec { seconds: 0, nanoseconds: 0 };
+    unsafe { clock_gettime(if n < 1000 { 1 } else { 2 }, &mut at) }; // as workload.h
+    at.seconds as f64 * 1e9 + at.nanoseconds as f64
+}
+
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e3779b97f4a7c15);
+    let mut x = *state;
+    x = (x ^ x >> 30).wrapping_mul(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27).wrapping_mul(0x94d049bb133111eb);
+    x ^ x >> 31
+}
+
+fn keys(n: usize, rounds: usize, order: u64) -> Vec<u64> {
+    let (mut state, mut shuffle) = (1u64, order);
+    let mut keys = Vec::with_capacity(n * rounds);
+    for r in 0..rounds {
+        keys.extend((0..n).map(|_| random(&mut state)));
+        let round = &mut keys[r * n..];
+        for i in (1..n).rev() {
+            if order != 0 {
+                round.swap(i, (random(&mut shuffle) % (i as u64 + 1)) as usize);
+            }
+        }
+    }
+    keys
+}
+
+macro_rules! workload {
+    ($kind:expr, $library:expr, $type:ty) => {
+        for n in [100, 10_000, 1_000_000] {
+            let rounds = TOTAL / n;
+            let (enter, look, out) = (keys(n, rounds, 0), keys(n, rounds, 1), keys(n, rounds, 2));
+            let mut all = [0f64; 3];
+            let mut sum = 0u64;
+            let mut best = vec![[f64::MAX; 3]; rounds];
+            for r in 0..REPEATS * rounds {
+                let (from, to) = (r % rounds * n, r % rounds * n + n);
+                let mut map = <$type>::new();
+                let mut times = [now(n), 0.0, 0.0, 0.0];
+                for i in from..to {
+                    map.insert(enter[i], i as u64);
+                }
+                times[1] = now(n);
+                for i in from..to {
+                    sum += map.get(&look[i]).unwrap();
+                }
+                times[2] = now(n);
+                for i in from..to {
+                    map.remove(&out[i]).unwrap();
+                }
+                times[3] = now(n);
+                for i in 0..3 {
+                    best[r % rounds][i] = best[r % rounds][i].min(times[i + 1] - times[i]);
+                }
+            }
+            for round in &best {
+                for i in 0..3 {
+                    all[i] += round[i];
+                }
+            }
+            assert_eq!(sum as usize, REPEATS * (TOTAL / 2) * (TOTAL - 1));
+            for (i, name) in ["insert", "find", "erase"].iter().enumerate() {
+                println!("{}\t{}\t{}\t{}\t{:.2}", $kind, $library, name, n, all[i] / TOTAL as f64);
+            }
+        }
+    };
+}
+
+fn main() {
+    workload!("map", "Rust BTreeMap", BTreeMap<u64, u64>);
+    workload!("hash map", "Rust HashMap", HashMap<u64, u64>);
+}

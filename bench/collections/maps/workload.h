@@ -1,0 +1,99 @@
+/* workload.h: the work that every map does, in C and C++. The including file defines, for each map, a type with
+ *   NAME_make, NAME_insert(map, key, value), NAME_find(map, key) -> value, NAME_erase(map, key), NAME_end
+ * and calls WORKLOAD(label, NAME, TYPE).
+ *
+ * The keys are the numbers of splitmix64, put in in one order, then found in another, then erased in a third. The
+ * smallest time of REPEATS counts for each phase of each map, and they are added up. One line for each phase:
+ *   map<TAB>library<TAB>operation<TAB>entries<TAB>nanoseconds for each operation
+ */
+#ifndef WORKLOAD_H
+#define WORKLOAD_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static inline uint64_t workload_random(uint64_t *state)
+{
+    uint64_t x = *state += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+/* Nanoseconds. Small maps by the clock, as reading the process's time takes as long as ten operations; large ones by the
+ * time of the process, so that it does not matter who else uses the machine. */
+static inline double workload_now(size_t n)
+{
+    struct timespec now;
+    clock_gettime(n < 1000 ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* Keys for `rounds` maps of n: each map has its own, and all are made before one is made again, so that a processor
+ * cannot learn an order. */
+static inline uint64_t *workload_keys(size_t n, size_t rounds, unsigned order)
+{
+    uint64_t *keys = (uint64_t *)malloc(n * rounds * sizeof *keys), state = 1, shuffle = order;
+    for (size_t r = 0; r < rounds; r++) {
+        uint64_t *round = keys + r * n;
+        for (size_t i = 0; i < n; i++)
+            round[i] = workload_random(&state);
+        for (size_t i = n - 1; order != 0 && i > 0; i--) {
+            size_t j = workload_random(&shuffle) % (i + 1);
+            uint64_t swapped = round[i];
+            round[i] = round[j];
+            round[j] = swapped;
+        }
+    }
+    return keys;
+}
+
+#define REPEATS 3
+#define TOTAL   1000000 /* operations of each kind, over all maps of a size */
+
+#define WORKLOAD(kind, library, NAME, TYPE)                                                     \
+    for (size_t n = 100; n <= TOTAL; n *= 100) {                                                \
+        static const char *const operations[] = { "insert", "find", "erase" };                  \
+        static double best[TOTAL / 100][3];                                                     \
+        size_t rounds = TOTAL / n;                                                              \
+        uint64_t *in = workload_keys(n, rounds, 0), *look = workload_keys(n, rounds, 1);        \
+        uint64_t *out = workload_keys(n, rounds, 2), sum = 0;                                   \
+        double all[3] = { 0, 0, 0 };                                                            \
+        for (size_t r = 0; r < REPEATS * rounds; r++) {                                         \
+            size_t from = r % rounds * n, to = from + n;                                        \
+            TYPE map;                                                                           \
+            NAME##_make(&map);                                                                  \
+            double times[4] = { workload_now(n), 0, 0, 0 };                                     \
+            for (size_t i = from; i < to; i++)                                                  \
+                NAME##_insert(&map, in[i], i);                                                  \
+            times[1] = workload_now(n);                                                         \
+            for (size_t i = from; i < to; i++)                                                  \
+                sum += NAME##_find(&map, look[i]);                                              \
+            times[2] = workload_now(n);                                                         \
+            for (size_t i = from; i < to; i++)                                                  \
+                NAME##_erase(&map, out[i]);                                                     \
+            times[3] = workload_now(n);                                                         \
+            NAME##_end(&map);                                                                   \
+            for (int i = 0; i < 3; i++) {                                                       \
+                double *least = &best[r % rounds][i], took = times[i + 1] - times[i];           \
+                *least = r < rounds || took < *least ? took : *least;                           \
+            }                                                                                   \
+        }                                                                                       \
+        if (sum != (uint64_t)REPEATS * (TOTAL / 2) * (TOTAL - 1)) {                             \
+            fprintf(stderr, "%s: wrong sum\n", library);                                        \
+            return 1;                                                                           \
+        }                                                                                       \
+        for (int i = 0; i < 3; i++) {                                                           \
+            for (size_t r = 0; r < rounds; r++)                                                 \
+                all[i] += best[r][i];                                                           \
+            printf("%s\t%s\t%s\t%zu\t%.2f\n", kind, library, operations[i], n, all[i] / TOTAL); \
+        }                                                                                       \
+        fflush(stdout);                                                                         \
+        free(in);                                                                               \
+        free(look);                                                                             \
+        free(out);                                                                              \
+    }
+
+#endif
