@@ -42,8 +42,9 @@ typedef struct ka_region_range {
 
 typedef struct ka_region {
     ka_allocator allocator; /* the interface; pass &region.allocator to ka_alloc and friends */
-    void *hot;              /* the block freed last, not merged yet; NULL: none */
-    size_t hot_granules;    /* its size; 0: none */
+    void *hot;              /* the block allocated last */
+    uint32_t hot_granules;  /* its size if it is free again and waits, not merged yet; else 0 */
+    uint32_t lent_granules; /* its size if it is still live; else 0 */
     size_t live, peak;      /* bytes */
     size_t live_blocks;
     size_t free_blocks;     /* the hot one not counted */
@@ -88,8 +89,8 @@ void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context);
  */
 KA_MUST_USE void *ka_region_alloc(ka_region *region, size_t size, size_t align);
 
-/* Gives a block back. It is merged with its free neighbours, as far as any other call can tell; in truth the block that
- * was freed last waits, so that a request for the same size gets it at once.
+/* Gives a block back. It is merged with its free neighbours, as far as any other call can tell; in truth a block
+ * that is freed right after it was allocated waits, so that a request for the same size gets it at once.
  *
  * block    from this region; NULL does nothing
  * size     bytes, from the requested to the usable size

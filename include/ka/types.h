@@ -28,6 +28,7 @@
 #define KA_LIKELY(x)       __builtin_expect(!!(x), 1)
 #define KA_UNLIKELY(x)     __builtin_expect(!!(x), 0)
 #define KA_NOINLINE        __attribute__((__noinline__))
+#define KA_ALWAYS_INLINE   inline __attribute__((__always_inline__))
 #define KA_RETURN_ADDRESS() __builtin_return_address(0)
 #else
 #include <intrin.h>
@@ -39,6 +40,7 @@
 #define KA_LIKELY(x)       (x)
 #define KA_UNLIKELY(x)     (x)
 #define KA_NOINLINE        __declspec(noinline)
+#define KA_ALWAYS_INLINE   __forceinline
 #define KA_RETURN_ADDRESS() _ReturnAddress()
 #endif
 

@@ -26,10 +26,14 @@
  *     before   [ free a ][ live b ][ free c ]     F(b - 1): a ends there, and its footer says where it begins;
  *     after    [           free             ]     F(b + size): c begins there, and its header says its size
  *
- * The block that was freed last, the hot block, stays as it was, live by its bits, but the region remembers that it is
- * free: a request that it fits takes it back at once. It is released, that is marked free and merged, when the next
- * block is freed or when a request cannot be served; what looks at the region (walk, stats, usable, the proof of a
- * free) takes it for free and merged all the time.
+ * The block that was allocated last, the hot block, is remembered. If it is the next one to be freed, nothing has to be
+ * proved, and it waits: it stays as it was, live by its bits, but free, and a request that it fits takes it back at
+ * once. It is released, that is marked free and merged, by the next request that it does not fit; what looks at the
+ * region (walk, stats, usable, the proof of a free) takes it for free and merged all the time.
+ *
+ * The usual alloc and free, of one range, by whole words of bits, are written out straight: every validation before the
+ * first write, and whatever is unusual goes to the general path by a tail call. A link is validated where it is used:
+ * when the block leaves its list.
  *
  * Several ranges are kept by address. A small tournament tree over their highest non-empty bins (`best`) finds the
  * first range that can serve, and a binary search finds the range of a block: logarithmic in the number of ranges.
@@ -53,127 +57,16 @@
 
 #define ALIGNED_TRIES 4 /* lists that an over-aligned request looks into before it takes one that is sure */
 
-/* ---- several ranges ---- */
-
-/* Plays the range's matches again after its lists have changed. */
-static void tournament_update(ka_region *region, const range *r)
-{
-    if (region->range_count == 1)
-        return;
-    uint32_t at = leaf_count(region) + (uint32_t)(r - region->ranges);
-    uint16_t top = range_top(r);
-    while (region->best[at] != top) {
-        region->best[at] = top;
-        if (at == 1)
-            return;
-        top = (uint16_t)ka_max(region->best[at], region->best[at ^ 1]);
-        at /= 2;
-    }
-}
-
-static void tournament_build(ka_region *region)
-{
-    uint32_t leaves = leaf_count(region);
-    for (uint32_t i = 0; i < leaves; i++)
-        region->best[leaves + i] = i < region->range_count ? range_top(&region->ranges[i]) : 0;
-    for (uint32_t at = leaves - 1; at > 0; at--)
-        region->best[at] = (uint16_t)ka_max(region->best[2 * at], region->best[2 * at + 1]);
-}
-
-/* The lowest range with a block in `bin` or above; NULL if there is none. */
-static range *tournament_find(ka_region *region, uint32_t bin)
-{
-    if (region->range_count <= 1)
-        return region->ranges[0].granules != 0 ? &region->ranges[0] : NULL;
-    if (region->best[1] <= bin)
-        return NULL;
-    uint32_t leaves = leaf_count(region);
-    uint32_t at = 1;
-    while (at < leaves) {
-        at *= 2;
-        at += region->best[at] <= bin;
-    }
-    return &region->ranges[at - leaves];
-}
-
-/* The range with this address between its first granule and its record; NULL if there is none. */
-static range *range_of(const ka_region *region, uintptr_t address)
-{
-    uint32_t at = 0;
-    for (uint32_t count = region->range_count; count > 1;) {
-        uint32_t half = count / 2;
-        if (address > region->ranges[at + half].base)
-            at += half;
-        count -= half;
-    }
-    const range *r = &region->ranges[at];
-    bool inside = address - r->base - KA_REGION_GRANULE < (uintptr_t)r->granules * KA_REGION_GRANULE;
-    return inside ? (range *)(uintptr_t)r : NULL;
-}
-
 /* ---- release ---- */
 
-/* Makes granules that belong to nobody free, merged with their neighbours. Returns a neighbour that is damaged, or
- * NULL. */
 static const void *granules_release(ka_region *region, range *r, uint32_t g, uint32_t n)
 {
-    const void *damaged = NULL;
-    uint32_t end = g + n;
-    bool merge_next = is_free_end(r, end), merge_prev = is_free_end(r, g - 1);
-    uint32_t next_size = 0, prev_size = 0;
-    if (merge_next) {
-        next_size = block_at(r, end)->size;
-        if (KA_UNLIKELY(!block_sound(r, end))) {
-            merge_next = false;
-            damaged = block_at(r, end);
-        }
-    }
-    if (merge_prev) {
-        prev_size = block_footer(r, g)->size;
-        bool inside = prev_size - 1 < g - 1 && is_free_end(r, g - prev_size);
-        if (KA_UNLIKELY(!inside || block_at(r, g - prev_size)->size != prev_size || !block_sound(r, g - prev_size))) {
-            merge_prev = false;
-            damaged = block_at(r, g - 1);
-        }
-    }
-
-    if (merge_prev) { /* the previous block stays where it is and grows */
-        uint32_t start = g - prev_size, all = prev_size + n;
-        if (merge_next) {
-            block_remove(region, r, end, next_size);
-            all += next_size;
-        }
-        uint32_t old_bin = bin_of(prev_size), new_bin = bin_of(all);
-        if (old_bin != new_bin) {
-            list_remove(r, start, old_bin);
-            list_push(r, start, new_bin);
-        }
-        if (prev_size > 1)
-            *free_word(r, g - 1) &= ~granule_bit(g - 1);
-        *free_word(r, start + all - 1) |= granule_bit(start + all - 1);
-        block_set_size(r, start, all);
-    } else if (merge_next) { /* the next block begins earlier */
-        uint32_t all = n + next_size, old_bin = bin_of(next_size), new_bin = bin_of(all);
-        *free_word(r, g) |= granule_bit(g);
-        if (next_size > 1)
-            *free_word(r, end) &= ~granule_bit(end);
-        if (old_bin == new_bin) {
-            list_replace(r, end, g, old_bin);
-        } else {
-            list_remove(r, end, old_bin);
-            list_push(r, g, new_bin);
-        }
-        block_set_size(r, g, all);
-    } else {
-        block_insert(region, r, g, n);
-    }
-    return damaged;
+    return granules_join(region, r, r, g, n, is_free_end(r, g - 1), is_free_end(r, g + n));
 }
 
 /* Makes a block that is no longer counted as live a free one. */
 static void block_release(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
 {
-    *live_word(r, g) &= ~granule_bit(g);
     const void *damaged = granules_release(region, r, g, n);
     tournament_update(region, r);
     if (KA_UNLIKELY(damaged != NULL))
@@ -183,11 +76,11 @@ static void block_release(ka_region *region, range *r, uint32_t g, uint32_t n, c
 /* Releases the hot block. Returns whether there was one. */
 static bool hot_release(ka_region *region, const void *site)
 {
-    if (region->hot == NULL)
+    if (region->hot_granules == 0)
         return false;
     range *r = range_of(region, (uintptr_t)region->hot);
     uint32_t g = (uint32_t)(((uintptr_t)region->hot - r->base) / KA_REGION_GRANULE);
-    uint32_t n = (uint32_t)region->hot_granules;
+    uint32_t n = region->hot_granules;
     region->hot = NULL;
     region->hot_granules = 0;
     block_release(region, r, g, n, site);
@@ -197,7 +90,7 @@ static bool hot_release(ka_region *region, const void *site)
 /* ---- alloc ---- */
 
 /* A list whose first block cannot be believed is let go: its blocks are lost until their neighbours take them in. */
-static void bin_abandon(ka_region *region, range *r, uint32_t bin)
+static KA_NOINLINE void bin_abandon(ka_region *region, range *r, uint32_t bin)
 {
     void *damaged = block_at(r, r->heads[bin]);
     r->heads[bin] = 0;
@@ -221,7 +114,7 @@ static uint32_t bin_first_sound(ka_region *region, range *r, uint32_t *bin)
     }
 }
 
-static inline void live_add(ka_region *region, size_t n)
+static KA_ALWAYS_INLINE void live_add(ka_region *region, size_t n)
 {
     region->live_blocks++;
     region->live += n * KA_REGION_GRANULE;
@@ -229,34 +122,77 @@ static inline void live_add(ka_region *region, size_t n)
         region->peak = region->live;
 }
 
-static inline void live_subtract(ka_region *region, size_t n)
+static KA_ALWAYS_INLINE void live_subtract(ka_region *region, size_t n)
 {
     region->live_blocks--;
     region->live -= n * KA_REGION_GRANULE;
 }
 
-static void *block_hand_out(ka_region *region, range *r, uint32_t g, uint32_t n)
+/* What is to be done for a new live block besides its bits. No block is hot. */
+static KA_ALWAYS_INLINE void *block_hand_out(ka_region *region, range *r, uint32_t g, uint32_t n)
 {
-    *live_word(r, g) |= granule_bit(g);
+    void *block = block_at(r, g);
     live_add(region, n);
-    tournament_update(region, r);
-    return (void *)granule_address(r, g);
+    region->hot = block;
+    region->lent_granules = n;
+    if (KA_UNLIKELY(region->range_count > 1))
+        tournament_update(region, r);
+    return block;
 }
 
-static void *range_alloc(ka_region *region, range *r, uint32_t n)
+/* Takes n granules from the front of the free block at g, which is the first one in the list of `bin`. False, and
+ * nothing is written, if it is not as such a block must be. */
+static KA_ALWAYS_INLINE bool block_take_front(ka_region *region, range *r, const range *v, uint32_t bin, uint32_t g,
+                                              uint32_t size, uint32_t n)
 {
-    uint32_t bin = bin_of(n);
-    uint32_t g = bin_first_sound(region, r, &bin);
-    if (g == 0)
-        return NULL;
-    if (block_at(r, g)->size < n) { /* the first block of our own bin is too small: every block of a higher one fits */
-        bin++;
-        g = bin_first_sound(region, r, &bin);
-        if (g == 0)
-            return NULL;
+    uint32_t next = block_at(v, g)->next, rest = size - n, rest_bin = bin_of(rest), begin = g + n;
+    if (KA_UNLIKELY(!block_size_sound(v, g) || block_at(v, g)->prev != 0))
+        return false;
+    if (next != 0 && KA_UNLIKELY(!link_leads_to_free(v, next) || block_at(v, next)->prev != g))
+        return false;
+    bits_take(v, g, n, rest);
+    if (rest != 0) {
+        block_set_size(v, begin, rest);
+        if (rest_bin == bin) { /* it takes the place of the whole */
+            v->heads[bin] = begin;
+            block_at(v, begin)->next = next;
+            block_at(v, begin)->prev = 0;
+            if (next != 0)
+                block_at(v, next)->prev = begin;
+            return true;
+        }
+        list_push(r, v, begin, rest_bin);
+        region->free_blocks++;
     }
-    block_take_front(region, r, g, block_at(r, g)->size, n, bin);
-    return block_hand_out(region, r, g, n);
+    region->free_blocks--;
+    v->heads[bin] = next;
+    if (next != 0)
+        block_at(v, next)->prev = 0;
+    else
+        bin_mark_empty(r, bin);
+    return true;
+}
+
+/* For range_alloc, where the first list has a block that is too small or damaged: the bin of another, or NO_BIN. */
+static KA_NOINLINE uint32_t range_skip(ka_region *region, range *r, uint32_t n, uint32_t bin)
+{
+    uint32_t size = block_at(r, r->heads[bin])->size;
+    if (size < n && bin == bin_of(n) && bin_of(size) == bin)
+        bin++; /* in a higher one every block fits */
+    else
+        bin_abandon(region, r, bin);
+    return bin_find(r, bin);
+}
+
+static KA_ALWAYS_INLINE void *range_alloc(ka_region *region, range *r, uint32_t n)
+{
+    const range view = *r, *v = &view; /* what the compiler may keep in registers */
+    for (uint32_t bin = bin_find(r, bin_of(n)); KA_LIKELY(bin != NO_BIN); bin = range_skip(region, r, n, bin)) {
+        uint32_t g = v->heads[bin], size = block_at(v, g)->size;
+        if (KA_LIKELY(size >= n && block_take_front(region, r, v, bin, g, size, n)))
+            return block_hand_out(region, r, g, n);
+    }
+    return NULL;
 }
 
 /* Granules to skip from g to the next address with the alignment. */
@@ -281,18 +217,19 @@ static void *range_alloc_aligned(ka_region *region, range *r, uint32_t n, size_t
             continue;
         uint32_t lead = (uint32_t)distance;
         if (lead == 0) {
-            block_take_front(region, r, g, size, n, bin);
+            (void)block_take_front(region, r, r, bin, g, size, n);
         } else { /* the padding before the block, and what is left behind it, stay free */
             block_remove(region, r, g, size);
             block_insert(region, r, g, lead);
             if (size - lead > n)
                 block_insert(region, r, g + lead + n, size - lead - n);
+            *live_word(r, g + lead) |= granule_bit(g + lead);
         }
         return block_hand_out(region, r, g + lead, n);
     }
 }
 
-static void *region_take(ka_region *region, uint32_t n, size_t align)
+static KA_NOINLINE void *region_take(ka_region *region, uint32_t n, size_t align)
 {
     bool aligned = align <= KA_REGION_GRANULE; /* as every block is */
     if (KA_LIKELY(aligned && region->range_count == 1))
@@ -325,57 +262,73 @@ static bool region_grow(ka_region *region, size_t size, size_t align, ka_flags f
 
 static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_t align, ka_flags flags)
 {
+    if (!ka_layout_valid(size, align))
+        return NULL;
+    if (size == 0)
+        return ka_empty_block(align);
     uint32_t n = granules_of(size);
     if (n == UINT32_MAX)
         return NULL;
+    (void)hot_release(region, NULL);
     void *block;
     while ((block = region_take(region, n, align)) == NULL)
-        if (!hot_release(region, NULL) && !region_grow(region, size, align, flags))
+        if (!region_grow(region, size, align, flags))
             return NULL;
     return block;
 }
 
-/* Whether the hot block is what is asked for. Bad sizes and alignments do not fit either. */
-static inline bool hot_fits(const ka_region *region, size_t size, size_t align)
+/* One range, no alignment, no block that waits: all that the usual request needs. */
+static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size_t align, ka_flags flags)
+{
+    size_t n = (size - 1) / KA_REGION_GRANULE + 1; /* huge for size 0 */
+    bool usual = region->range_count == 1 && region->hot_granules == 0 && n <= region->ranges[0].granules;
+    if (KA_LIKELY(usual && align - 1 < KA_REGION_GRANULE && (align & (align - 1)) == 0)) {
+        void *block = range_alloc(region, &region->ranges[0], (uint32_t)n);
+        if (KA_LIKELY(block != NULL))
+            return block;
+    }
+    return region_alloc_slow(region, size, align, flags);
+}
+
+/* Whether the block that waits is what is asked for. Bad sizes and alignments do not fit either. */
+static KA_ALWAYS_INLINE bool hot_fits(const ka_region *region, size_t size, size_t align)
 {
     return (size - 1) / KA_REGION_GRANULE + 1 == region->hot_granules && (align & (align - 1)) == 0 &&
            ((uintptr_t)region->hot & (align - 1)) == 0;
 }
 
-static inline void *hot_take(ka_region *region)
+static KA_ALWAYS_INLINE void *hot_take(ka_region *region)
 {
-    void *block = region->hot;
-    live_add(region, region->hot_granules);
-    region->hot = NULL;
+    uint32_t n = region->hot_granules;
+    live_add(region, n);
+    region->lent_granules = n;
     region->hot_granules = 0;
-    return block;
+    return region->hot;
 }
 
-static inline void *region_alloc(ka_region *region, size_t size, size_t align, ka_flags flags)
+static KA_ALWAYS_INLINE void *region_alloc(ka_region *region, size_t size, size_t align, ka_flags flags)
 {
-    return hot_fits(region, size, align) ? hot_take(region) : region_alloc_slow(region, size, align, flags);
-}
-
-static KA_NOINLINE void *region_alloc_checking(ka_region *region, size_t size, size_t align)
-{
-    if (!ka_layout_valid(size, align))
-        return NULL;
-    return size == 0 ? ka_empty_block(align) : region_alloc_slow(region, size, align, 0);
+    return hot_fits(region, size, align) ? hot_take(region) : region_alloc_usual(region, size, align, flags);
 }
 
 void *ka_region_alloc(ka_region *region, size_t size, size_t align)
 {
-    return hot_fits(region, size, align) ? hot_take(region) : region_alloc_checking(region, size, align);
+    return region_alloc(region, size, align, 0);
 }
 
 /* ---- free ---- */
+
+/* Whether this is the block that waits: live by its bits, and free. */
+static inline bool is_hot(const ka_region *region, const void *block)
+{
+    return block == region->hot && region->hot_granules != 0;
+}
 
 /* What is wrong with an address in the range at which no live block starts. */
 static ka_misuse misuse_at(const ka_region *region, const range *r, uint32_t g)
 {
     uint32_t start = last_boundary(r, g);
-    return is_free_end(r, start) || granule_address(r, start) == (uintptr_t)region->hot ? KA_MISUSE_DOUBLE_FREE
-                                                                                        : KA_MISUSE_INTERIOR;
+    return is_free_end(r, start) || is_hot(region, block_at(r, start)) ? KA_MISUSE_DOUBLE_FREE : KA_MISUSE_INTERIOR;
 }
 
 /* Reports why block_find did not accept a block. */
@@ -386,7 +339,7 @@ static KA_NOINLINE void block_refuse(const ka_region *region, const range *r, co
     if (r != NULL) {
         uintptr_t offset = (uintptr_t)block - r->base;
         uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
-        bool starts = offset % KA_REGION_GRANULE == 0 && is_live_start(r, g) && block != region->hot;
+        bool starts = offset % KA_REGION_GRANULE == 0 && is_live_start(r, g) && !is_hot(region, block);
         kind = starts ? KA_MISUSE_WRONG_SIZE : misuse_at(region, r, g);
     }
     ka_report_misuse(kind, (ka_allocator *)(uintptr_t)&region->allocator, block, size, site);
@@ -400,19 +353,18 @@ static inline uint32_t block_find(const ka_region *region, const range *r, const
         return 0;
     uintptr_t offset = (uintptr_t)block - r->base;
     uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
-    if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || block == region->hot))
+    if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || is_hot(region, block)))
         return 0;
     return n == 0 || KA_LIKELY(live_size_is(r, g, n)) ? g : 0;
 }
 
-/* A live block becomes the hot one. */
-static inline void hot_put(ka_region *region, void *block, size_t n, const void *site)
+/* A live block, found by its bits, is freed. */
+static void block_free(ka_region *region, const range *r, uint32_t g, uint32_t n, const void *site)
 {
-    if (region->hot != NULL)
-        (void)hot_release(region, site);
+    if (block_at(r, g) == region->hot)
+        region->lent_granules = 0;
     live_subtract(region, n);
-    region->hot = block;
-    region->hot_granules = n;
+    block_release(region, (range *)(uintptr_t)r, g, n, site);
 }
 
 static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t size, const void *site)
@@ -421,36 +373,96 @@ static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t 
         return;
     const range *r = range_of(region, (uintptr_t)block);
     size_t n = (size - 1) / KA_REGION_GRANULE + 1;
-    if (KA_LIKELY(block_find(region, r, block, n) != 0))
-        hot_put(region, block, n, site);
+    uint32_t g = block_find(region, r, block, n);
+    if (KA_LIKELY(g != 0))
+        block_free(region, r, g, (uint32_t)n, site);
     else
         block_refuse(region, r, block, size, site);
 }
 
-/* The usual case in few instructions: a block of the lowest range, all in one word of bits, and no other is hot. The
- * proof is the same as in block_find. NULL is in no range, and size 0 makes a huge number of granules. */
-static inline bool region_free_fast(ka_region *region, void *block, size_t size)
+static KA_NOINLINE void damage_report(ka_region *region, const void *block, const void *site)
+{
+    ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, block, 0, site);
+}
+
+/* The four ways in which granules of the only range become free, each in code of its own. */
+static KA_ALWAYS_INLINE void range_release(ka_region *region, uint32_t g, uint32_t n, bool before, bool behind,
+                                           const void *site)
+{
+    const range v = region->ranges[0]; /* what the compiler may keep in registers */
+    const void *damaged = granules_join(region, &region->ranges[0], &v, g, n, before, behind);
+    if (KA_UNLIKELY(damaged != NULL))
+        damage_report(region, damaged, site);
+}
+
+static KA_NOINLINE void release_alone(ka_region *region, uint32_t g, uint32_t n, const void *site)
+{
+    range_release(region, g, n, false, false, site);
+}
+
+static KA_NOINLINE void release_behind_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
+{
+    range_release(region, g, n, true, false, site);
+}
+
+static KA_NOINLINE void release_before_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
+{
+    range_release(region, g, n, false, true, site);
+}
+
+static KA_NOINLINE void release_between_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
+{
+    range_release(region, g, n, true, true, site);
+}
+
+/* The only range, and a block whose bits lie in one pair of words together with those of its neighbours: the proof is
+ * the same as in block_find. NULL is in no range, and size 0 makes a huge number of granules. */
+static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t size, const void *site)
 {
     const range *r = &region->ranges[0];
     uintptr_t offset = (uintptr_t)block - r->base;
     uintptr_t number = offset >> 4 | offset << (sizeof offset * 8 - 4); /* huge if the block is not aligned */
+    size_t n = (size - 1) / KA_REGION_GRANULE + 1, bit = number % 64;
+    if (KA_UNLIKELY(number - 1 >= r->granules || n >= 64 || bit == 0 || bit + n >= 64 || region->range_count != 1)) {
+        region_free_slow(region, block, size, site);
+        return;
+    }
+    uint32_t g = (uint32_t)number, n32 = (uint32_t)n;
+    const uint64_t *pair = live_word(r, g);
+    uint64_t live = pair[0] >> bit, free = pair[1] >> (bit - 1), behind = live >> 1 | free >> 2;
+    if (KA_UNLIKELY((live & 1) == 0 || behind << (64 - n) != UINT64_C(1) << 63 || is_hot(region, block))) {
+        region_free_slow(region, block, size, site);
+        return;
+    }
+    live_subtract(region, n);
+    if ((free >> n & 2) == 0)
+        if ((free & 1) == 0)
+            release_alone(region, g, n32, site);
+        else
+            release_behind_free(region, g, n32, site);
+    else if ((free & 1) == 0)
+        release_before_free(region, g, n32, site);
+    else
+        release_between_free(region, g, n32, site);
+}
+
+/* The block that was allocated last is known: no proof is needed, and it waits for the next request of its size. */
+static KA_ALWAYS_INLINE bool hot_give(ka_region *region, void *block, size_t size)
+{
     size_t n = (size - 1) / KA_REGION_GRANULE + 1;
-    if (number - 1 >= r->granules || region->hot != NULL)
-        return false;
-    uint32_t g = (uint32_t)number;
-    if (n >= 64 - g % 64 || !is_live_start(r, g) || !live_size_is(r, g, n))
+    if (block != region->hot || n != region->lent_granules)
         return false;
     live_subtract(region, n);
-    region->hot = block;
-    region->hot_granules = n;
+    region->hot_granules = (uint32_t)n;
+    region->lent_granules = 0;
     return true;
 }
 
 void ka_region_free(ka_region *region, void *block, size_t size, size_t align)
 {
     (void)align; /* a region's blocks do not differ by alignment */
-    if (!region_free_fast(region, block, size))
-        region_free_slow(region, block, size, KA_RETURN_ADDRESS());
+    if (!hot_give(region, block, size))
+        region_free_usual(region, block, size, KA_RETURN_ADDRESS());
 }
 
 void ka_region_free_unsized(ka_region *region, void *block)
@@ -462,7 +474,7 @@ void ka_region_free_unsized(ka_region *region, void *block)
         return; /* the block of size 0 */
     uint32_t g = block_find(region, r, block, 0);
     if (g != 0)
-        hot_put(region, block, live_end(r, g) - g, KA_RETURN_ADDRESS());
+        block_free(region, r, g, live_end(r, g) - g, KA_RETURN_ADDRESS());
     else
         block_refuse(region, r, block, 0, KA_RETURN_ADDRESS());
 }
@@ -478,6 +490,8 @@ size_t ka_region_usable(const ka_region *region, const void *block)
 
 static void live_changed(ka_region *region, const range *r, uint32_t old_n, uint32_t new_n)
 {
+    if (old_n != new_n)
+        region->lent_granules = 0; /* if it was this block, its size is another now */
     region->live = region->live - (size_t)old_n * KA_REGION_GRANULE + (size_t)new_n * KA_REGION_GRANULE;
     if (region->live > region->peak)
         region->peak = region->live;
@@ -536,7 +550,10 @@ static void *block_resize_in_place(ka_region *region, range *r, uint32_t g, uint
     if (aligned) {
         uint32_t behind = free_behind(r, g + old_n);
         if (behind >= new_n - old_n) {
-            block_take_front(region, r, g + old_n, behind, new_n - old_n, bin_of(behind));
+            uint32_t rest = behind - (new_n - old_n);
+            block_remove(region, r, g + old_n, behind);
+            if (rest != 0)
+                block_insert(region, r, g + new_n, rest);
             live_changed(region, r, old_n, new_n);
             return (void *)granule_address(r, g);
         }
@@ -723,8 +740,8 @@ static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags fl
 static void op_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
     (void)align;
-    if (!region_free_fast(region_of(self), block, size))
-        region_free_slow(region_of(self), block, size, KA_RETURN_ADDRESS());
+    if (!hot_give(region_of(self), block, size))
+        region_free_usual(region_of(self), block, size, KA_RETURN_ADDRESS());
 }
 
 static void *op_resize(ka_allocator *self, void *block, size_t old_size, size_t old_align, size_t new_size,

@@ -13,7 +13,7 @@ static uint32_t free_size(const range *r, uint32_t g)
 
 static inline bool is_hot(const ka_region *region, const range *r, uint32_t g)
 {
-    return region->hot != NULL && granule_address(r, g) == (uintptr_t)region->hot;
+    return region->hot_granules != 0 && granule_address(r, g) == (uintptr_t)region->hot;
 }
 
 /* The size of the block at g. With the hot block and its neighbours as one free block, as it will be. */
@@ -61,9 +61,9 @@ static uint32_t range_largest_free(const range *r)
 static void stats_add_hot(const ka_region *region, const range *r, ka_stats *stats)
 {
     uintptr_t offset = (uintptr_t)region->hot - r->base;
-    if (region->hot == NULL || offset / KA_REGION_GRANULE > r->granules)
+    if (region->hot_granules == 0 || offset / KA_REGION_GRANULE - 1 >= r->granules)
         return;
-    uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE), n = (uint32_t)region->hot_granules;
+    uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE), n = region->hot_granules;
     uint32_t before = free_before(r, g), behind = free_behind(r, g + n);
     stats->free_blocks = stats->free_blocks + 1 - (before != 0) - (behind != 0);
     stats->largest_free = ka_max(stats->largest_free, (size_t)(before + n + behind) * KA_REGION_GRANULE);
@@ -153,21 +153,24 @@ static const char *range_check_lists(const range *r, size_t *listed)
     return NULL;
 }
 
-/* Takes the hot block out of the census, where it was counted as live. */
+/* Takes the hot block out of the census, where it was counted as live. What is said to be lent must be live. */
 static const char *check_hot(const ka_region *region, census *c)
 {
-    if (region->hot == NULL)
-        return region->hot_granules == 0 ? NULL : "there is no hot block, but it has a size";
+    uint32_t n = region->hot_granules + region->lent_granules;
+    if (n == 0)
+        return NULL;
+    if (region->hot_granules != 0 && region->lent_granules != 0)
+        return "the hot block waits and is lent";
     for (uint32_t i = 0; i < region->range_count; i++) {
         const range *r = &region->ranges[i];
         uintptr_t offset = (uintptr_t)region->hot - r->base;
         uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
         if (offset / KA_REGION_GRANULE - 1 >= r->granules)
             continue;
-        if (offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || live_end(r, g) - g != region->hot_granules)
+        if (offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || live_end(r, g) - g != n)
             return "the hot block is not as its bits say";
         c->live -= region->hot_granules;
-        c->live_blocks--;
+        c->live_blocks -= region->hot_granules != 0;
         return NULL;
     }
     return "the hot block lies in no range";

@@ -27,21 +27,21 @@ typedef struct KA_PRIM_ALIASING footer {
 /* ---- sizes and bins ---- */
 
 /* The bin of blocks of n granules. Bin b holds sizes from bin_floor(b) up to the next bin's. */
-static inline uint32_t bin_of(uint32_t n)
+static KA_ALWAYS_INLINE uint32_t bin_of(uint32_t n)
 {
     uint32_t shift = ka_highest_bit(n | 1u << SUB_SHIFT) - SUB_SHIFT;
     return (shift << SUB_SHIFT) + (n >> shift);
 }
 
 /* The lowest bin whose blocks all have n granules at least. */
-static inline uint32_t bin_sure(uint32_t n)
+static KA_ALWAYS_INLINE uint32_t bin_sure(uint32_t n)
 {
     uint32_t shift = ka_highest_bit(n | 1u << SUB_SHIFT) - SUB_SHIFT;
     return bin_of(n) + ((n & ((1u << shift) - 1)) != 0);
 }
 
 /* Granules for a size that ka_layout_valid accepts, or UINT32_MAX if no range can hold them. */
-static inline uint32_t granules_of(size_t size)
+static KA_ALWAYS_INLINE uint32_t granules_of(size_t size)
 {
     size_t n = size / KA_REGION_GRANULE + (size % KA_REGION_GRANULE != 0);
     return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
@@ -49,55 +49,55 @@ static inline uint32_t granules_of(size_t size)
 
 /* ---- one range: addresses, bits, lists ---- */
 
-static inline uintptr_t granule_address(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE uintptr_t granule_address(const range *r, uint32_t g)
 {
     return r->base + (uintptr_t)g * KA_REGION_GRANULE;
 }
 
-static inline free_block *block_at(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE free_block *block_at(const range *r, uint32_t g)
 {
     return (free_block *)granule_address(r, g);
 }
 
-static inline footer *block_footer(const range *r, uint32_t end)
+static KA_ALWAYS_INLINE footer *block_footer(const range *r, uint32_t end)
 {
     return (footer *)(granule_address(r, end) - sizeof(footer));
 }
 
-static inline uint64_t granule_bit(uint32_t g)
+static KA_ALWAYS_INLINE uint64_t granule_bit(uint32_t g)
 {
     return UINT64_C(1) << (g % 64);
 }
 
 /* Starts of live blocks. */
-static inline uint64_t *live_word(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE uint64_t *live_word(const range *r, uint32_t g)
 {
     return &r->bits[g / 64 * 2];
 }
 
 /* First and last granules of free blocks. */
-static inline uint64_t *free_word(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE uint64_t *free_word(const range *r, uint32_t g)
 {
     return &r->bits[g / 64 * 2 + 1];
 }
 
-static inline bool is_live_start(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE bool is_live_start(const range *r, uint32_t g)
 {
-    return (*live_word(r, g) & granule_bit(g)) != 0;
+    return (*live_word(r, g) >> g % 64 & 1) != 0;
 }
 
-static inline bool is_free_end(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE bool is_free_end(const range *r, uint32_t g)
 {
-    return (*free_word(r, g) & granule_bit(g)) != 0;
+    return (*free_word(r, g) >> g % 64 & 1) != 0;
 }
 
-static inline bool is_boundary(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE bool is_boundary(const range *r, uint32_t g)
 {
-    return ((*live_word(r, g) | *free_word(r, g)) & granule_bit(g)) != 0;
+    return ((*live_word(r, g) | *free_word(r, g)) >> g % 64 & 1) != 0;
 }
 
 /* The first boundary at or behind g, at most `limit`. */
-static inline uint32_t next_boundary(const range *r, uint32_t g, uint32_t limit)
+static KA_ALWAYS_INLINE uint32_t next_boundary(const range *r, uint32_t g, uint32_t limit)
 {
     uint32_t at = g;
     while (at < limit) {
@@ -110,7 +110,7 @@ static inline uint32_t next_boundary(const range *r, uint32_t g, uint32_t limit)
 }
 
 /* The last boundary at or before g. Granule 1 is always one. */
-static inline uint32_t last_boundary(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE uint32_t last_boundary(const range *r, uint32_t g)
 {
     for (uint32_t at = g;; at = (at & ~UINT32_C(63)) - 1) {
         uint64_t word = (*live_word(r, at) | *free_word(r, at)) << (63 - at % 64);
@@ -120,13 +120,13 @@ static inline uint32_t last_boundary(const range *r, uint32_t g)
 }
 
 /* The granule where the live block at g ends. */
-static inline uint32_t live_end(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE uint32_t live_end(const range *r, uint32_t g)
 {
     return next_boundary(r, g + 1, r->granules + 1);
 }
 
 /* Whether the live block at g has n granules (n > 0): no boundary inside it, one right behind. */
-static inline bool live_size_is(const range *r, uint32_t g, size_t n)
+static KA_ALWAYS_INLINE bool live_size_is(const range *r, uint32_t g, size_t n)
 {
     uint32_t bit = g % 64;
     if (KA_LIKELY(n < 64 - bit)) { /* all in one word; the bit behind the range's last granule is set */
@@ -140,18 +140,18 @@ static inline bool live_size_is(const range *r, uint32_t g, size_t n)
 }
 
 /* Whether the granule starts a free block whose size its bits and its footer confirm. */
-static inline bool block_size_sound(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE bool block_size_sound(const range *r, uint32_t g)
 {
     uint32_t size = block_at(r, g)->size;
     return size - 1 <= r->granules - g && is_free_end(r, g + size - 1) && block_footer(r, g + size)->size == size;
 }
 
-static inline bool link_leads_to_free(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE bool link_leads_to_free(const range *r, uint32_t g)
 {
     return g <= r->granules && is_free_end(r, g);
 }
 
-static inline bool block_links_sound(const range *r, uint32_t g, uint32_t bin)
+static KA_ALWAYS_INLINE bool block_links_sound(const range *r, uint32_t g, uint32_t bin)
 {
     const free_block *block = block_at(r, g);
     uint32_t next = block->next, prev = block->prev;
@@ -162,18 +162,18 @@ static inline bool block_links_sound(const range *r, uint32_t g, uint32_t bin)
     return link_leads_to_free(r, prev) && block_at(r, prev)->next == g;
 }
 
-static inline bool block_sound(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE bool block_sound(const range *r, uint32_t g)
 {
     return block_size_sound(r, g) && block_links_sound(r, g, bin_of(block_at(r, g)->size));
 }
 
 /* The sizes of the sound free blocks right before and behind a live block; 0 where there is none. */
-static inline uint32_t free_behind(const range *r, uint32_t end)
+static KA_ALWAYS_INLINE uint32_t free_behind(const range *r, uint32_t end)
 {
     return is_free_end(r, end) && block_sound(r, end) ? block_at(r, end)->size : 0;
 }
 
-static inline uint32_t free_before(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE uint32_t free_before(const range *r, uint32_t g)
 {
     if (!is_free_end(r, g - 1))
         return 0;
@@ -182,12 +182,10 @@ static inline uint32_t free_before(const range *r, uint32_t g)
     return inside && block_at(r, g - size)->size == size && block_sound(r, g - size) ? size : 0;
 }
 
-/* The first bin at or above `bin` that is not empty, or NO_BIN. */
-static inline uint32_t bin_find(const range *r, uint32_t bin)
+/* The first bin at or above `bin` that is not empty, or NO_BIN. `bin` is one of the 64 * KA_REGION_MAP_WORDS. */
+static KA_ALWAYS_INLINE uint32_t bin_find(const range *r, uint32_t bin)
 {
     uint32_t word = bin / 64;
-    if (word >= KA_REGION_MAP_WORDS)
-        return NO_BIN;
     uint64_t here = r->map[word] >> (bin % 64);
     if (here != 0)
         return bin + ka_lowest_bit(here);
@@ -198,116 +196,159 @@ static inline uint32_t bin_find(const range *r, uint32_t bin)
     return word * 64 + ka_lowest_bit(r->map[word]);
 }
 
-static inline void bin_mark_empty(range *r, uint32_t bin)
+static KA_ALWAYS_INLINE void bin_mark_empty(range *r, uint32_t bin)
 {
     r->map[bin / 64] &= ~(UINT64_C(1) << (bin % 64));
     if (r->map[bin / 64] == 0)
         r->summary &= ~(UINT32_C(1) << (bin / 64));
 }
 
-static inline void bin_mark_filled(range *r, uint32_t bin)
+static KA_ALWAYS_INLINE void bin_mark_filled(range *r, uint32_t bin)
 {
     r->map[bin / 64] |= UINT64_C(1) << (bin % 64);
     r->summary |= UINT32_C(1) << (bin / 64);
 }
 
-/* Takes a block with sound links out of its list. */
-static inline void list_remove(range *r, uint32_t g, uint32_t bin)
+/* Takes a free block of that size out of its list. False, and nothing is written, if one of its links does not lead to a
+ * free block that links back. */
+static KA_ALWAYS_INLINE bool list_remove(range *r, const range *v, uint32_t g, uint32_t size)
 {
-    uint32_t next = block_at(r, g)->next, prev = block_at(r, g)->prev;
+    uint32_t next = block_at(v, g)->next, prev = block_at(v, g)->prev;
+    if (next != 0 && KA_UNLIKELY(!link_leads_to_free(v, next) || block_at(v, next)->prev != g))
+        return false;
+    if (prev != 0) {
+        if (KA_UNLIKELY(!link_leads_to_free(v, prev) || block_at(v, prev)->next != g))
+            return false;
+        block_at(v, prev)->next = next;
+    } else {
+        uint32_t bin = bin_of(size);
+        if (KA_UNLIKELY(v->heads[bin] != g))
+            return false;
+        v->heads[bin] = next;
+        if (next == 0)
+            bin_mark_empty(r, bin);
+    }
     if (next != 0)
-        block_at(r, next)->prev = prev;
-    if (prev != 0)
-        block_at(r, prev)->next = next;
-    else if ((r->heads[bin] = next) == 0)
-        bin_mark_empty(r, bin);
+        block_at(v, next)->prev = prev;
+    return true;
 }
 
-static inline void list_push(range *r, uint32_t g, uint32_t bin)
+static KA_ALWAYS_INLINE void list_push(range *r, const range *v, uint32_t g, uint32_t bin)
 {
-    uint32_t next = r->heads[bin];
-    block_at(r, g)->next = next;
-    block_at(r, g)->prev = 0;
-    r->heads[bin] = g;
+    uint32_t next = v->heads[bin];
+    block_at(v, g)->next = next;
+    block_at(v, g)->prev = 0;
+    v->heads[bin] = g;
     if (next != 0)
-        block_at(r, next)->prev = g;
+        block_at(v, next)->prev = g;
     else
         bin_mark_filled(r, bin);
 }
 
-/* The block at `from`, in a list, now starts at `to`. */
-static inline void list_replace(range *r, uint32_t from, uint32_t to, uint32_t bin)
+/* The free block at `from`, in the list of `bin`, now starts at `to`, below it. False, and nothing is written, as in
+ * list_remove. */
+static KA_ALWAYS_INLINE bool list_replace(const range *v, uint32_t from, uint32_t to, uint32_t bin)
 {
-    uint32_t next = block_at(r, from)->next, prev = block_at(r, from)->prev;
-    block_at(r, to)->next = next;
-    block_at(r, to)->prev = prev;
+    uint32_t next = block_at(v, from)->next, prev = block_at(v, from)->prev;
+    if (next != 0 && KA_UNLIKELY(!link_leads_to_free(v, next) || block_at(v, next)->prev != from))
+        return false;
+    if (prev != 0) {
+        if (KA_UNLIKELY(!link_leads_to_free(v, prev) || block_at(v, prev)->next != from))
+            return false;
+        block_at(v, prev)->next = to;
+    } else {
+        if (KA_UNLIKELY(v->heads[bin] != from))
+            return false;
+        v->heads[bin] = to;
+    }
     if (next != 0)
-        block_at(r, next)->prev = to;
-    if (prev != 0)
-        block_at(r, prev)->next = to;
-    else
-        r->heads[bin] = to;
+        block_at(v, next)->prev = to;
+    block_at(v, to)->next = next;
+    block_at(v, to)->prev = prev;
+    return true;
 }
 
-static inline void block_set_size(range *r, uint32_t g, uint32_t size)
+static KA_ALWAYS_INLINE void block_set_size(const range *r, uint32_t g, uint32_t size)
 {
     block_at(r, g)->size = size;
     block_footer(r, g + size)->size = size;
 }
 
-static inline void block_mark(range *r, uint32_t g, uint32_t size)
+static KA_ALWAYS_INLINE void block_mark(range *r, uint32_t g, uint32_t size)
 {
     *free_word(r, g) |= granule_bit(g);
     *free_word(r, g + size - 1) |= granule_bit(g + size - 1);
 }
 
-static inline void block_unmark(range *r, uint32_t g, uint32_t size)
+static KA_ALWAYS_INLINE void block_unmark(range *r, uint32_t g, uint32_t size)
 {
     *free_word(r, g) &= ~granule_bit(g);
     *free_word(r, g + size - 1) &= ~granule_bit(g + size - 1);
 }
 
-/* A free block comes to be, or ceases to be. */
-static inline void block_insert(ka_region *region, range *r, uint32_t g, uint32_t size)
+/* A free block comes to be. */
+static KA_ALWAYS_INLINE void block_insert(ka_region *region, range *r, uint32_t g, uint32_t size)
 {
     block_set_size(r, g, size);
     block_mark(r, g, size);
-    list_push(r, g, bin_of(size));
+    list_push(r, r, g, bin_of(size));
     region->free_blocks++;
 }
 
-static inline void block_remove(ka_region *region, range *r, uint32_t g, uint32_t size)
+/* A sound free block ceases to be. */
+static KA_ALWAYS_INLINE void block_remove(ka_region *region, range *r, uint32_t g, uint32_t size)
 {
-    list_remove(r, g, bin_of(size));
+    (void)list_remove(r, r, g, size);
     block_unmark(r, g, size);
     region->free_blocks--;
 }
 
-/* Takes n granules from the front of a sound free block of `size`, which is in the bin. */
-static inline void block_take_front(ka_region *region, range *r, uint32_t g, uint32_t size, uint32_t n,
-                                    uint32_t old_bin)
+/* Bits of a block of n granules that is taken from the front of a free one; `rest` granules stay free. Both words are
+ * read and written once where the block lies in one pair. */
+static KA_ALWAYS_INLINE void bits_take(const range *r, uint32_t g, uint32_t n, uint32_t rest)
 {
-    uint32_t rest = size - n;
-    if (rest == 0) {
-        list_remove(r, g, old_bin);
-        block_unmark(r, g, size);
-        region->free_blocks--;
+    uint64_t *pair = live_word(r, g), first = granule_bit(g);
+    if (KA_LIKELY(g % 64 + n < 64)) {
+        uint64_t free = pair[1] & ~first;
+        pair[0] |= first;
+        pair[1] = rest != 0 ? free | first << n : free & ~(first << (n - 1));
         return;
     }
-    uint32_t new_bin = bin_of(rest);
-    *free_word(r, g) &= ~granule_bit(g);
-    *free_word(r, g + n) |= granule_bit(g + n);
-    if (old_bin == new_bin) {
-        list_replace(r, g, g + n, old_bin);
-    } else {
-        list_remove(r, g, old_bin);
-        list_push(r, g + n, new_bin);
+    pair[0] |= first;
+    pair[1] &= ~first;
+    if (rest != 0)
+        *free_word(r, g + n) |= granule_bit(g + n);
+    else
+        *free_word(r, g + n - 1) &= ~granule_bit(g + n - 1);
+}
+
+/* Bits of n granules that become free, together with free blocks of `prev` and `next` granules around them (0: none).
+ * A live block may begin at g. */
+static KA_ALWAYS_INLINE void bits_release(const range *r, uint32_t g, uint32_t n, uint32_t prev, uint32_t next)
+{
+    uint64_t *pair = live_word(r, g), first = granule_bit(g);
+    if (KA_LIKELY(g % 64 != 0 && g % 64 + n < 64)) {
+        uint64_t free = pair[1];
+        free = prev == 0 ? free | first : prev > 1 ? free & ~(first >> 1) : free;
+        uint64_t last = first << (n - 1);
+        free = next == 0 ? free | last : next > 1 ? free & ~(last << 1) : free;
+        pair[0] &= ~first;
+        pair[1] = free;
+        return;
     }
-    block_set_size(r, g + n, rest);
+    pair[0] &= ~first;
+    if (prev == 0)
+        pair[1] |= first;
+    else if (prev > 1)
+        *free_word(r, g - 1) &= ~granule_bit(g - 1);
+    if (next == 0)
+        *free_word(r, g + n - 1) |= granule_bit(g + n - 1);
+    else if (next > 1)
+        *free_word(r, g + n) &= ~granule_bit(g + n);
 }
 
 /* 1 + the highest bin that is not empty, or 0. */
-static inline uint16_t range_top(const range *r)
+static KA_ALWAYS_INLINE uint16_t range_top(const range *r)
 {
     if (r->summary == 0)
         return 0;
@@ -316,12 +357,133 @@ static inline uint16_t range_top(const range *r)
 }
 
 /* Leaves of the tournament over the ranges: a power of two. */
-static inline uint32_t leaf_count(const ka_region *region)
+static KA_ALWAYS_INLINE uint32_t leaf_count(const ka_region *region)
 {
     uint32_t leaves = 1;
     while (leaves < region->range_count)
         leaves *= 2;
     return leaves;
+}
+
+/* ---- several ranges ---- */
+
+/* Plays the range's matches again after its lists have changed. */
+static inline void tournament_update(ka_region *region, const range *r)
+{
+    if (region->range_count == 1)
+        return;
+    uint32_t at = leaf_count(region) + (uint32_t)(r - region->ranges);
+    uint16_t top = range_top(r);
+    while (region->best[at] != top) {
+        region->best[at] = top;
+        if (at == 1)
+            return;
+        top = (uint16_t)ka_max(region->best[at], region->best[at ^ 1]);
+        at /= 2;
+    }
+}
+
+static inline void tournament_build(ka_region *region)
+{
+    uint32_t leaves = leaf_count(region);
+    for (uint32_t i = 0; i < leaves; i++)
+        region->best[leaves + i] = i < region->range_count ? range_top(&region->ranges[i]) : 0;
+    for (uint32_t at = leaves - 1; at > 0; at--)
+        region->best[at] = (uint16_t)ka_max(region->best[2 * at], region->best[2 * at + 1]);
+}
+
+/* The lowest range with a block in `bin` or above; NULL if there is none. */
+static inline range *tournament_find(ka_region *region, uint32_t bin)
+{
+    if (region->range_count <= 1)
+        return region->ranges[0].granules != 0 ? &region->ranges[0] : NULL;
+    if (region->best[1] <= bin)
+        return NULL;
+    uint32_t leaves = leaf_count(region);
+    uint32_t at = 1;
+    while (at < leaves) {
+        at *= 2;
+        at += region->best[at] <= bin;
+    }
+    return &region->ranges[at - leaves];
+}
+
+/* The range with this address between its first granule and its record; NULL if there is none. */
+static inline range *range_of(const ka_region *region, uintptr_t address)
+{
+    uint32_t at = 0;
+    for (uint32_t count = region->range_count; count > 1;) {
+        uint32_t half = count / 2;
+        if (address > region->ranges[at + half].base)
+            at += half;
+        count -= half;
+    }
+    const range *r = &region->ranges[at];
+    bool inside = address - r->base - KA_REGION_GRANULE < (uintptr_t)r->granules * KA_REGION_GRANULE;
+    return inside ? (range *)(uintptr_t)r : NULL;
+}
+
+/* ---- merging ---- */
+
+/* The size of the free block that ends right before g, or 0 if header, footer and bits do not agree. */
+static KA_ALWAYS_INLINE uint32_t size_before(const range *r, uint32_t g)
+{
+    uint32_t size = block_footer(r, g)->size, start = g - size;
+    bool sound = size - 1 < g - 1 && is_free_end(r, start) && block_at(r, start)->size == size;
+    return KA_LIKELY(sound) ? size : 0;
+}
+
+static KA_ALWAYS_INLINE uint32_t size_behind(const range *r, uint32_t end)
+{
+    return KA_LIKELY(block_size_sound(r, end)) ? block_at(r, end)->size : 0;
+}
+
+/* Takes the free block of `next` granules at `end` out of its list for the granules from g before it, or gives them its
+ * place there if they are all that joins it. False if its links are damaged. */
+static KA_ALWAYS_INLINE bool join_behind(range *r, const range *v, uint32_t g, uint32_t end, uint32_t next, bool alone,
+                                         bool *placed)
+{
+    uint32_t bin;
+    if (alone && (bin = bin_of(end - g + next)) == bin_of(next))
+        return *placed = list_replace(v, end, g, bin);
+    return list_remove(r, v, end, next);
+}
+
+/* Makes granules that belong to nobody free, merged with the neighbours that are said to be. Returns a neighbour that
+ * is damaged, or NULL. */
+static KA_ALWAYS_INLINE const void *granules_join(ka_region *region, range *r, const range *v, uint32_t g, uint32_t n,
+                                                  bool before, bool behind)
+{
+    const void *damaged = NULL;
+    uint32_t prev = 0, next = 0, end = g + n;
+    bool placed = false; /* in a list */
+    if (before && (prev = size_before(v, g)) == 0)
+        damaged = block_at(v, g - 1);
+    if (behind) {
+        next = size_behind(v, end);
+        if (KA_UNLIKELY(next == 0 || !join_behind(r, v, g, end, next, prev == 0, &placed))) {
+            damaged = block_at(v, end);
+            next = 0;
+        }
+    }
+    uint32_t all = prev + n + next, bin = bin_of(all);
+    if (prev != 0) {
+        if (bin_of(prev) == bin) {
+            placed = true; /* it stays where it is and grows */
+        } else if (KA_UNLIKELY(!list_remove(r, v, g - prev, prev))) {
+            damaged = block_at(v, g - 1);
+            all -= prev;
+            bin = bin_of(all);
+            prev = 0;
+        }
+    }
+    bits_release(v, g, n, prev, next);
+    uint32_t start = g - prev;
+    block_set_size(v, start, all);
+    if (!placed)
+        list_push(r, v, start, bin);
+    region->free_blocks += (size_t)1 - (prev != 0) - (next != 0);
+    return damaged;
 }
 
 #endif

@@ -67,6 +67,34 @@ static void double_free_is_reported(void)
     expect_misuse(KA_MISUSE_DOUBLE_FREE, arena + 64 * KIB, 16);
 }
 
+/* The block allocated last is freed without a proof: only as long as it is what was allocated. */
+static void block_allocated_last_is_proved_after_changes(void)
+{
+    start(16 * KIB);
+    unsigned char *block = ka_region_alloc(&region, 64, 16);
+    KIT_CHECK(ka_region_resize(&region, block, 64, 16, 160, 16, 0) == block);
+    expect_misuse(KA_MISUSE_WRONG_SIZE, block, 64);
+    KIT_CHECK(ka_region_resize(&region, block, 160, 16, 48, 16, 0) == block);
+    expect_misuse(KA_MISUSE_WRONG_SIZE, block, 160);
+    expect_misuse(KA_MISUSE_WRONG_SIZE, block, 64);
+    ka_region_free(&region, block, 48, 16);
+    expect_misuse(KA_MISUSE_DOUBLE_FREE, block, 48);
+    expect_unsized_misuse(KA_MISUSE_DOUBLE_FREE, block);
+
+    block = ka_region_alloc(&region, 64, 16);
+    ka_region_free_unsized(&region, block);
+    expect_misuse(KA_MISUSE_DOUBLE_FREE, block, 64);
+    block = ka_region_alloc(&region, 64, 16);
+    ka_region_free(&region, block, 64, 16);
+    expect_misuse(KA_MISUSE_DOUBLE_FREE, block, 64); /* it waits */
+    void *other = ka_region_alloc(&region, 32, 16);  /* it does not wait any more */
+    KIT_CHECK(other == block);
+    expect_misuse(KA_MISUSE_WRONG_SIZE, block, 64);
+    ka_region_free(&region, other, 32, 16);
+    KIT_CHECK(ka_region_alloc(&region, 32, 4096) == arena);
+    CHECK_REGION();
+}
+
 static void foreign_pointers_are_reported(void)
 {
     start(0);
@@ -428,6 +456,7 @@ int main(void)
 {
     static const kit_case cases[] = {
         { "misuse: double free", double_free_is_reported },
+        { "misuse: the block allocated last", block_allocated_last_is_proved_after_changes },
         { "misuse: foreign pointer", foreign_pointers_are_reported },
         { "misuse: interior pointer", interior_pointers_are_reported },
         { "misuse: wrong size", wrong_sizes_are_reported },
