@@ -6,8 +6,8 @@
  * context, any IRQL.
  *
  * Nothing is kept inside an allocated block: no overflow can damage the heap's own record, which lies at the end of
- * each range and takes about 2 % of it (1 KiB: 25 %). Free blocks hold links; they are checked against the record
- * before use.
+ * each range and takes about 2 % of it (1 KiB: 25 %; 64 bytes: half). Free blocks hold links; they are checked against
+ * the record before use.
  */
 #ifndef KA_REGION_H
 #define KA_REGION_H
@@ -19,8 +19,8 @@ KA_BEGIN_DECLS
 /* The unit of a region: sizes are rounded up to it, and every block is aligned to it. Bytes. */
 #define KA_REGION_GRANULE ((size_t)16)
 
-/* The smallest range that can be claimed, bytes. */
-#define KA_REGION_MIN_RANGE ((size_t)1024)
+/* The smallest range that can be claimed, bytes: one granule and its record. */
+#define KA_REGION_MIN_RANGE ((size_t)48)
 
 /* The largest range, bytes: 64 GiB less a granule (none on 32 bits). Larger memory: claim it in pieces. */
 #define KA_REGION_MAX_RANGE ((((uint64_t)1) << 36) - 16)
@@ -32,11 +32,11 @@ KA_BEGIN_DECLS
 typedef struct ka_region_range {
     uintptr_t base;     /* address of granule 0, which lies below the range's first byte and is never used */
     uint32_t granules;  /* granules 1 to `granules` can be handed out */
-    uint32_t bins;      /* length of `heads` */
+    uint16_t bins;      /* length of `heads` */
+    uint16_t summary;   /* words of `map` that are not zero */
     uint32_t *heads;    /* for each bin the first free block's granule, or 0 */
     uint64_t *bits;     /* per 64 granules two words: starts of live blocks; ends of free blocks */
     uint64_t map[KA_REGION_MAP_WORDS]; /* bins that are not empty */
-    uint32_t summary;   /* words of `map` that are not zero */
     size_t size;        /* bytes claimed, the record included */
 } ka_region_range;
 
@@ -49,12 +49,12 @@ typedef struct ka_region {
     size_t live_blocks;
     size_t free_blocks;     /* the hot one not counted */
     size_t total;           /* bytes */
-    uint32_t range_count;
-    bool refilling;
     ka_refill *refill;
     void *refill_context;
     ka_region_range ranges[KA_CFG_REGION_RANGES];       /* by address */
     uint16_t best[2 * KA_CFG_REGION_RANGES];            /* a tournament of the ranges' highest bins */
+    uint16_t range_count;
+    bool refilling;
 } ka_region;
 
 /* Makes an empty region: it has no memory until ka_region_claim.

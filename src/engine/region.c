@@ -635,7 +635,7 @@ static void range_lay_out(range *r, size_t size)
     uintptr_t end = ka_round_down(r->base + KA_REGION_GRANULE + size, KA_REGION_GRANULE);
     r->size = size;
     r->granules = granules_in(size);
-    r->bins = record_bins(r->granules);
+    r->bins = (uint16_t)record_bins(r->granules);
     r->bits = (uint64_t *)(end - record_bit_bytes(r->granules));
     r->heads = (uint32_t *)((uintptr_t)r->bits - r->bins * sizeof(uint32_t));
 

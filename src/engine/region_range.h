@@ -200,13 +200,13 @@ static KA_ALWAYS_INLINE void bin_mark_empty(range *r, uint32_t bin)
 {
     r->map[bin / 64] &= ~(UINT64_C(1) << (bin % 64));
     if (r->map[bin / 64] == 0)
-        r->summary &= ~(UINT32_C(1) << (bin / 64));
+        r->summary = (uint16_t)(r->summary & ~(UINT32_C(1) << (bin / 64)));
 }
 
 static KA_ALWAYS_INLINE void bin_mark_filled(range *r, uint32_t bin)
 {
     r->map[bin / 64] |= UINT64_C(1) << (bin % 64);
-    r->summary |= UINT32_C(1) << (bin / 64);
+    r->summary = (uint16_t)(r->summary | UINT32_C(1) << (bin / 64));
 }
 
 /* Takes a free block of that size out of its list. False, and nothing is written, if one of its links does not lead to a

@@ -434,9 +434,9 @@ static void check_names_what_is_broken(void)
         region.ranges[0].map[bin / 64] ^= UINT64_C(1) << bin % 64;
     }
     for (unsigned word = 0; word < KA_REGION_MAP_WORDS; word++) {
-        region.ranges[0].summary ^= 1u << word;
+        region.ranges[0].summary ^= (uint16_t)(1u << word);
         KIT_CHECK(ka_region_check(&region) != NULL);
-        region.ranges[0].summary ^= 1u << word;
+        region.ranges[0].summary ^= (uint16_t)(1u << word);
     }
     size_t *const counts[] = { &region.total, &region.live, &region.live_blocks, &region.free_blocks };
     for (size_t i = 0; i < KIT_COUNT(counts); i++) {

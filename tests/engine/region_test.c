@@ -35,7 +35,7 @@ static void claim_refuses_without_a_write(void)
     expect_refused(NULL, 64 * KIB);
     for (size_t off = 1; off < 16; off++)
         expect_refused(arena + off, 64 * KIB);
-    static const size_t small[] = { 0, 1, 7, 15, 16, 17, 24, 32, 64, 127, 512, 1008, 1023 };
+    static const size_t small[] = { 0, 1, 7, 15, 16, 17, 24, 31, 32, 33, 47 };
     for (size_t i = 0; i < KIT_COUNT(small); i++)
         expect_refused(arena, small[i]);
     expect_refused(arena, SIZE_MAX);
@@ -72,6 +72,43 @@ static void claim_refuses_the_region_itself(void)
     KIT_CHECK(ka_region_claim(&room.region, room.bytes + (sizeof(ka_region) + 15) / 16 * 16, 8 * KIB));
 }
 
+/* A region that was extended by the smallest steps, with live blocks everywhere, is as good as one claimed at once. */
+static void claim_extends_by_the_smallest_steps(void)
+{
+    start(0);
+    size_t at = 0;
+    unsigned char *blocks[400];
+    unsigned count = 0;
+    for (; at < 16 * KIB; at += KA_REGION_MIN_RANGE) {
+        size_t before = region.total;
+        KIT_CHECK(ka_region_claim(&region, arena + at, KA_REGION_MIN_RANGE));
+        KIT_CHECK(region.total > before && region.range_count == 1);
+        CHECK_REGION();
+        if (at % 3 == 0 && (blocks[count] = ka_region_alloc(&region, 1 + at % 50, 16)) != NULL)
+            kit_stamp(blocks[count++], 16, at);
+        CHECK_REGION();
+    }
+    size_t total = region.total;
+    for (unsigned i = 0; i < count; i++)
+        ka_region_free_unsized(&region, blocks[i]);
+    CHECK_REGION();
+    start(at);
+    KIT_CHECK(region.total == total);
+}
+
+/* 256 bytes for the control block, the record and a block of 16 bytes, where one range is enough. */
+static void smallest_region_serves_16_bytes(void)
+{
+    size_t control = sizeof(ka_region) - (KA_CFG_REGION_RANGES - 1) * (sizeof(ka_region_range) + 2 * sizeof(uint16_t));
+    KIT_CHECK((control + 15) / 16 * 16 + KA_REGION_MIN_RANGE <= 256);
+    start(KA_REGION_MIN_RANGE);
+    void *block = ka_region_alloc(&region, 16, 16);
+    KIT_CHECK(block == arena && region.total == 16);
+    KIT_CHECK(ka_region_alloc(&region, 1, 1) == NULL);
+    ka_region_free(&region, block, 16, 16);
+    KIT_CHECK(ka_region_alloc(&region, 16, 16) == block);
+}
+
 static void claim_refuses_when_slots_are_taken(void)
 {
     start(0);
@@ -91,7 +128,7 @@ static void claim_takes_the_smallest_and_odd_sizes(void)
         KIT_CHECK(ka_region_claim(&region, arena + 16, size));
         CHECK_REGION();
         size_t total = region.total;
-        KIT_CHECK(total >= size * 3 / 4 - 32 && total % 16 == 0);
+        KIT_CHECK(total % 16 == 0 && total + 32 >= (size >= KIB ? size * 3 / 4 : size / 2));
         unsigned char *block = ka_region_alloc(&region, total, 16);
         KIT_CHECK(block == arena + 16);
         kit_stamp(block, total, size);
@@ -699,6 +736,8 @@ int main(void)
         { "claim refuses without a byte written", claim_refuses_without_a_write },
         { "claim refuses memory over the region itself", claim_refuses_the_region_itself },
         { "claim refuses when all slots are taken", claim_refuses_when_slots_are_taken },
+        { "claim extends by the smallest steps", claim_extends_by_the_smallest_steps },
+        { "the smallest region serves 16 bytes", smallest_region_serves_16_bytes },
         { "claim takes the smallest and odd sizes", claim_takes_the_smallest_and_odd_sizes },
         { "an adjacent claim extends; blocks span the seam", adjacent_claim_extends_and_blocks_span_the_seam },
         { "the record moves by small and large steps", record_moves_by_small_and_large_steps },
