@@ -96,14 +96,18 @@ static void task_serve(task *t)
     ka_fetch_add_32(&t->left, UINT32_MAX);
 }
 
+/* To all that have started. */
 static void task_give(task *t, bare_work *work, void *context)
 {
+    uint32_t count = 0;
+    while (count < bare_cpu_count() && bare_cpu_is_online(count))
+        count++;
     t->work = work;
     t->context = context;
-    ka_store_release_32(&t->left, bare_cpu_count());
-    for (unsigned i = 0; i < bare_cpu_count(); i++)
+    ka_store_release_32(&t->left, count);
+    for (unsigned i = 0; i < count; i++)
         ka_store_release_32(&t->marked[i], 1);
-    for (unsigned i = 0; i < bare_cpu_count(); i++)
+    for (unsigned i = 0; i < count; i++)
         if (i != ka_arch_cpu())
             ka_arch_call_send(i);
     task_serve(t);

@@ -3,6 +3,7 @@
 
 #include <ka_port.h>
 
+#include "ports/bare/cpus.h"
 #include "ports/bare/frames.h"
 #include "ports/bare/paging.h"
 
@@ -27,6 +28,12 @@ static bool pages_decommit(void *context, void *base, size_t size)
     return bare_unmap(base, size / PAGE) == BARE_MAP_OK;
 }
 
+static bool call_all(void (*call)(void *argument), void *argument)
+{
+    bare_cpus_call(call, argument);
+    return true;
+}
+
 const ka_page_source bare_pages = {
     .contexts = KA_NOWAIT | KA_ATOMIC,
     .commit = pages_commit,
@@ -46,6 +53,7 @@ bool bare_heap_start(void)
         .size = (size_t)1 << shift,
         .segment_shift = shift,
         .keep = KEEP,
+        .cross_call = call_all,
     };
     return ka_heap_init(&bare_heap, &options);
 }

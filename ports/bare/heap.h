@@ -1,8 +1,8 @@
 /* heap.h: the general heap behind ka_kernel, mapped from BARE_HEAP_BASE on as it is used.
  *
- * Its pages come through a page source: commit maps frames, decommit unmaps them, has all CPUs forget them and gives the
- * frames back. Both work on any CPU; committing is allowed under spin locks and in interrupts (KA_ATOMIC), not in NMIs
- * (KA_ANY_CONTEXT), which live on what is committed.
+ * Its pages come through a page source: commit maps frames, decommit unmaps them, has all CPUs forget them and gives
+ * the frames back. Both work on any CPU; committing is allowed under spin locks and in interrupts (KA_ATOMIC), not in
+ * NMIs (KA_ANY_CONTEXT), which live on what is committed.
  */
 #ifndef BARE_HEAP_H
 #define BARE_HEAP_H

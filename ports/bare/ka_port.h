@@ -1,7 +1,7 @@
 /* ports/bare/ka_port.h: the hot half of the bare-metal port, for any CPU. See ports/contract.h.
  *
- * Nothing preempts and nothing moves to another CPU, so that code is always pinned; interrupts, NMIs and exceptions come
- * back to where they came from.
+ * Nothing preempts and nothing moves to another CPU, so that code is always pinned; interrupts, NMIs and exceptions
+ * come back to where they came from.
  */
 #ifndef KA_PORT_H
 #define KA_PORT_H

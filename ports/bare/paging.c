@@ -11,8 +11,9 @@
  *
  * Several CPUs. Each remembers translations, and tables on the way to them. A frame may be used for something else only
  * when nobody remembers it, so taking out goes in steps: the pages are hidden (an entry that is not present keeps its
- * address), all CPUs forget them, the frames are given back and the entries cleared; tables that are empty now are taken
- * out of the tree, all CPUs forget again, and the tables' frames are given back. The lock is not held while CPUs forget.
+ * address), all CPUs forget them, the frames are given back and the entries cleared; tables that are empty now are
+ * taken out of the tree, all CPUs forget again, and the tables' frames are given back. The lock is not held while CPUs
+ * forget.
  */
 #include "ports/bare/paging.h"
 

@@ -3,6 +3,7 @@
 
 #include <ka_port.h>
 
+#include "heap/fast.h"
 #include "ports/bare/cpus.h"
 #include "ports/bare/frames.h"
 #include "ports/bare/heap.h"
@@ -23,7 +24,7 @@ static void flush_here(void *context)
     bare_frames_flush();
 }
 
-/* All that is free goes back to the frames, from magazines too, and the frames that CPUs have in store to the engine. */
+/* All that is free goes back to the frames, from magazines too, and the frames in the CPUs' stores to the engine. */
 static void trim_all(void)
 {
     bare_cpus_run(flush_here, NULL);
@@ -167,12 +168,34 @@ static void blocks_wander(void)
     KIT_CHECK_SOUND(ka_check(ka_kernel));
 }
 
+/* How many blocks all magazines hold. */
+static size_t kept(void)
+{
+    size_t count = 0;
+    for (unsigned slot = 1; slot <= bare_cpu_count(); slot++) {
+        const ka_magazines *m = ka_heap_magazines_of(&bare_heap, slot);
+        for (unsigned number = 1; m != &ka_no_magazines && number < KA_MAGAZINE_COUNT; number++)
+            count += ka_magazine_length(m, number);
+    }
+    return count;
+}
+
+static void drain_reaches_all(void)
+{
+    uint32_t bad = 0;
+    bare_cpus_run(fill, NULL);
+    bare_cpus_run(empty_next, &bad);
+    KIT_EXPECT(bad == 0 && kept() >= bare_cpu_count());
+    KIT_EXPECT(ka_heap_drain(&bare_heap) && kept() == 0);
+}
+
 static const kit_case cases[] = {
     { "frames come and go", frames_come_and_go },
     { "a refusal leaves nothing behind", refusal_leaves_nothing },
     { "contexts", contexts },
     { "guarded blocks", guarded_blocks },
     { "blocks wander between CPUs", blocks_wander },
+    { "a drain reaches all CPUs", drain_reaches_all },
 };
 
 const kit_suite kernel_heap_suite = { "kernel heap", cases, KIT_COUNT(cases) };

@@ -2,8 +2,8 @@
  *
  * On a CPU there are three actors: the code that runs, the timer's interrupt and the NMI, which may land inside of each
  * other at any instruction. Each takes blocks, stamps them, keeps them for a while, and then frees them or lays them on
- * a board in exchange for somebody else's, which it frees. A block that two got would lose a stamp; one that got lost is
- * missing in the counts at the end.
+ * a board in exchange for somebody else's, which it frees. A block that two got would lose a stamp; one that got lost
+ * is missing in the counts at the end.
  *
  * The interesting moment is an interrupt inside the few instructions where a CPU's magazines are busy. It is counted,
  * and a run that never met it fails. QEMU takes interrupts between translated blocks only, so it must be told to make

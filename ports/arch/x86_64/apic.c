@@ -3,7 +3,7 @@
  * Flushing pages everywhere. A CPU that takes a page out of the tables must know that no other CPU still remembers it
  * before the frame is used again. It writes down the range, marks every other CPU as asked, sends each an NMI and waits
  * until all marks are gone. An NMI and not an interrupt: it comes through where interrupts are off, so the asking CPU
- * may wait whatever the others hold or wait for, and no order of locks has to be thought of. Two NMIs may arrive as one;
+ * may wait whatever the others hold or wait for, and no order of locks has to be thought of. Two NMIs may come as one;
  * so the mark, not the message, says what is to be done.
  */
 #include <ka_arch.h>

@@ -16,7 +16,7 @@ void ka_cpu_begin(unsigned number);
 /* Loads the exception table, which all CPUs share. */
 void ka_exceptions_load(void);
 
-/* Finds the CPUs by the firmware's tables (rsdp: where they begin; 0: there are none) and readies the first CPU's APIC. */
+/* Finds the CPUs by the firmware's tables (rsdp: where they begin; 0: there are none), and readies this CPU's APIC. */
 void ka_apic_start(uint64_t rsdp);
 
 /* The interrupt that is handled now may come again. */

@@ -3,8 +3,8 @@
  * The seam between ports/bare, which is the same for every CPU, and ports/arch/<cpu>, picked by the include path. A new
  * CPU supplies this header, an entry that ends in bare_start (ports/bare/start.h) with bare_boot filled in, and a link
  * script. What the entry must leave behind: all memory below KA_ARCH_DIRECT_END mapped at its own address, the image in
- * small pages, a stack with an unmapped page below it, interrupts off, the CPU's number where ka_arch_cpu finds it. Other
- * CPUs start on the same page tables (ka_arch_cpu_start) and end in bare_cpu_main (ports/bare/cpus.h).
+ * small pages, a stack with an unmapped page below it, interrupts off, the CPU's number where ka_arch_cpu finds it.
+ * Other CPUs start on the same page tables (ka_arch_cpu_start) and end in bare_cpu_main (ports/bare/cpus.h).
  */
 #ifndef KA_ARCH_H
 #define KA_ARCH_H
@@ -166,7 +166,7 @@ void ka_arch_cpu_start(unsigned number, void *stack_end);
 /* Interrupts another CPU: it calls bare_on_call. */
 void ka_arch_call_send(unsigned number);
 
-/* Interrupts another CPU even if its interrupts are off: it calls bare_on_nmi. false: this machine has no such thing. */
+/* Interrupts another CPU even if its interrupts are off: it calls bare_on_nmi. false: this machine has no NMIs. */
 bool ka_arch_nmi_send(unsigned number);
 
 /* Has this CPU interrupted once, in so many ticks of its timer (about a nanosecond each): it calls bare_on_timer. 0:
