@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures: instructions of the region engine, page frames, then the general heap beside other mallocs. Tables go to stdout; CSV and
+# Measures: the region engine (instructions; beside plug-ins: bench/region/run.sh), page frames, then the general heap beside other mallocs. Tables go to stdout; CSV and
 # plots to build/bench. Usage: tools/bench.sh [--quick] [--peer NAME=LIBRARY]... [micro] [count] [programs]; inside Linux:
 # bench/linux/bench.py
 # With parts named, only these. More options: bench/heap/bench.py --help; the method: docs/performance/heap.md.
@@ -16,6 +16,8 @@ done
 if [ $parts = no ] && [ -x bench/region_count/run.sh ] && [ "$(uname -m)" = x86_64 ]; then
     OUT=build/bench bench/region_count/run.sh >build/bench/region_count.md || echo "bench: region_count missed its bar"
     cat build/bench/region_count.md
+    echo
+    bench/region/run.sh
     echo
 fi
 if [ $parts = no ]; then
