@@ -1,5 +1,6 @@
 #!/bin/sh
-# Measures: the region engine (instructions; beside plug-ins: bench/region/run.sh), page frames, then the general heap beside other mallocs. Tables go to stdout; CSV and
+# Measures: the region engine (beside plug-ins: bench/region/run.sh), page frames, then the general heap beside other
+# mallocs. Tables go to stdout; CSV and
 # plots to build/bench. Usage: tools/bench.sh [--quick] [--peer NAME=LIBRARY]... [micro] [count] [programs]; inside Linux:
 # bench/linux/bench.py
 # With parts named, only these. More options: bench/heap/bench.py --help; the method: docs/performance/heap.md.
