@@ -23,8 +23,14 @@ typedef struct ka_heap ka_heap;
 /* The smallest range that makes a heap. Bytes. */
 #define KA_HEAP_MIN_SIZE ((size_t)256 * 1024)
 
-/* Runs call(argument) on every CPU that is online, in any order, each pinned, and returns when all have. An interrupt on
- * each of them will do. Where sleeping is allowed. returns  false: some CPU was not reached */
+/* A hardened heap reports every double free and every free with a wrong size at once, clears what is freed, keeps a
+ * block aside for that many more frees before it is handed out again (memory short, or blocks so large that all of them
+ * would take a sixteenth of the heap: not), and hands out one of up to 64 free blocks by chance. It has no magazines:
+ * each call works on the bitmaps. Other heaps run the same code as without it. */
+#define KA_HEAP_DELAYED 128u
+
+/* Runs call(argument) on every CPU that is online, in any order, each pinned, and returns when all have. An interrupt
+ * on each of them will do. Where sleeping is allowed. returns  false: some CPU was not reached */
 typedef bool ka_cross_call(void (*call)(void *argument), void *argument);
 
 /* What a heap is made of. */
@@ -46,7 +52,9 @@ typedef struct ka_heap_options {
                                many, when it is needed, and gets it back when it is empty; `size` is the bound of all
                                of them. Their records are reserved apart (about 1.2 % of a segment each, aligned to a
                                page) and kept to the end. The source needs no `commit` if what it reserves is memory */
-    ka_cross_call *cross_call; /* how to reach other CPUs, for ka_heap_drain; NULL: they are asked and come themselves */
+    ka_cross_call *cross_call; /* reaches other CPUs for ka_heap_drain; NULL: they are asked and come themselves */
+    bool hardened;          /* see KA_HEAP_DELAYED */
+    uint64_t seed;          /* of a hardened heap's random choices: from the kernel's source of entropy */
     size_t keep;            /* free bytes that stay committed when the heap trims itself */
     uint8_t *map_all;       /* NULL, or zeroed memory for the heap's map of classes: a byte for each page by its
                                address, as if the range began at 0 (a port's malloc finds a block's class with it) */
@@ -72,8 +80,8 @@ size_t ka_heap_fini(ka_heap *heap);
 #define KA_HEAP_MIN_CLAIM ((size_t)64 * 1024)
 
 /* Gives the heap one more range, apart from those it has: memory, or with a source address space that the source
- * commits. It is cut where addresses are multiples of 2^segment_shift; a piece below KA_HEAP_MIN_CLAIM at an end is left
- * out, and no block reaches from one piece into the next.
+ * commits. It is cut where addresses are multiples of 2^segment_shift; a piece below KA_HEAP_MIN_CLAIM at an end is
+ * left out, and no block reaches from one piece into the next.
  *
  * base     aligned to a page; contents lost
  * returns  false and nothing changed if the range is too small or not aligned, there are more pieces than the option
@@ -159,7 +167,7 @@ struct ka_heap {
     ka_allocator allocator;
     const char *name;
     ka_page_source source;
-    bool has_source, reserved_here, zeroed, scattered; /* has_source: pages are committed */
+    bool has_source, reserved_here, zeroed, scattered, hardened; /* has_source: pages are committed */
     unsigned page_shift, segment_shift;
     uintptr_t base; /* the range; a scattered heap has none */
     size_t size, keep;

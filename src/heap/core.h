@@ -67,6 +67,14 @@ static inline void ka_heap_magazines_answer(ka_heap *heap, ka_magazines *m)
 /* What comes before NULL: what this CPU keeps goes back, and where the flags allow it what all keep. */
 void ka_heap_gather(ka_heap *heap, ka_flags flags);
 
+/* The paths of a hardened heap: hardened.c. */
+void *ka_heap_hardened_alloc(ka_heap *heap, unsigned class, ka_flags flags);
+void ka_heap_hardened_free(ka_heap *heap, unsigned class, void *block, const void *site);
+
+/* Puts the blocks of a hardened heap that are kept aside back. How much that is. Any heap. */
+void ka_heap_delayed_flush(ka_heap *heap);
+size_t ka_heap_delayed_bytes(const ka_heap *heap, size_t *blocks);
+
 /* Gives this CPU magazines if it has none and the context allows it. */
 void ka_heap_magazines_want(ka_heap *heap, ka_flags flags);
 

@@ -35,6 +35,8 @@
  * Segments. One range, further ranges that the caller claims, or segments that the source gives and takes back one by
  * one: table.h and scatter.c.
  *
+ * A hardened heap has no magazines, so that its calls leave the usual path by themselves: hardened.c.
+ *
  * Shortcomings. A slab with one live block keeps its pages. A class has no fallback to a larger one when the heap is
  * nearly full. Magazines are sized for the worst case in address space: about 100 KiB for each CPU, of which only what
  * is used is touched. No nodes: every segment is as near as any other.
@@ -75,6 +77,8 @@ static void *block_from_magazine(ka_heap *heap, unsigned number)
 
 void *ka_heap_block_alloc_slow(ka_heap *heap, unsigned number, ka_flags flags)
 {
+    if (heap->hardened)
+        return ka_heap_hardened_alloc(heap, number - 1, flags);
     ka_heap_magazines_want(heap, flags);
     void *block = block_from_magazine(heap, number);
     if (block != NULL)
@@ -159,6 +163,10 @@ size_t ka_heap_alloc_many(ka_heap *heap, size_t size, size_t align, ka_flags fla
 
 void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const void *site)
 {
+    if (heap->hardened) {
+        ka_heap_hardened_free(heap, number - 1, block, site);
+        return;
+    }
     bool placed = false, doubled = false;
     ka_port_pin_state pin = ka_port_pin();
     ka_magazines *m = ka_heap_magazines(heap);
@@ -191,6 +199,8 @@ static void run_free(ka_heap *heap, void *block, size_t pages, size_t size, cons
         length = ka_runs_length(&segment->runs, page);
     }
     bool fits = length != 0 && (pages == 0 || pages == length);
+    if (fits && heap->hardened)
+        ka_clear(block, (size_t)length << heap->page_shift);
     bool parked = fits && ka_heap_park(heap, segment, block, length);
     if (!parked && !(fits && ka_runs_release(&segment->runs, page, length))) {
         ka_heap_report(heap, ka_heap_misuse_of(heap, segment, block), block, size, site);

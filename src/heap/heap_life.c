@@ -80,6 +80,7 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
     heap->has_source = heap->source.commit != NULL;
     heap->scattered = options->scattered;
     heap->cross_call = options->cross_call;
+    heap->hardened = options->hardened;
     heap->zeroed = options->zeroed && !heap->has_source;
     heap->page_shift = page_shift;
     heap->segment_shift = segment_shift;
@@ -87,15 +88,18 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
     heap->map_all = options->map_all;
     if (!(heap->scattered ? open_scattered(heap, options) : open_range(heap, options)))
         return false;
+    heap->table->random = options->seed;
     ka_heap_magazines_size(heap);
     return true;
 }
 
 void ka_heap_magazines_size(ka_heap *heap)
 {
-    size_t most = heap->scattered ? (size_t)heap->segment_limit << heap->segment_shift : ka_load_relaxed_ptr(&heap->held);
+    size_t most = ka_load_relaxed_ptr(&heap->held);
+    if (heap->scattered)
+        most = (size_t)heap->segment_limit << heap->segment_shift;
     size_t share = most / ka_max(ka_port_cpu_count(), 1);
-    if (share < MAGAZINE_MIN_SHARE || ka_load_relaxed_32(&heap->table->magazine_bytes) != 0)
+    if (heap->hardened || share < MAGAZINE_MIN_SHARE || ka_load_relaxed_32(&heap->table->magazine_bytes) != 0)
         return; /* once set it stays: the magazines that there are have that length */
     ka_store_relaxed_32(&heap->table->park_pages, (uint32_t)(ka_min(share / 64, PARK_BYTES) >> heap->page_shift));
     ka_store_relaxed_32(&heap->table->magazine_bytes, (uint32_t)ka_min(share / 64, MAGAZINE_BYTES));

@@ -66,6 +66,7 @@ bool ka_heap_walk(ka_heap *heap, ka_visit *visit, void *context)
 {
     for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++)
         (void)ka_heap_flush_slot(heap, slot);
+    ka_heap_delayed_flush(heap);
     uint32_t at = 0;
     KA_HEAP_EACH_SEGMENT (heap, segment, at) {
         if (!walk_segment(heap, segment, visit, context))
@@ -89,7 +90,7 @@ size_t ka_heap_free_committed(const ka_heap *heap)
 /* Bytes and blocks that lie in magazines. */
 static size_t cached_bytes(const ka_heap *heap, size_t *blocks)
 {
-    size_t bytes = 0;
+    size_t bytes = ka_heap_delayed_bytes(heap, blocks);
     for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++) {
         const ka_magazines *m = magazines_of(heap, slot);
         if (m == NULL)

@@ -239,6 +239,7 @@ void ka_heap_flush(ka_heap *heap)
     ka_port_pin_state pin = ka_port_pin();
     (void)ka_heap_flush_slot(heap, ka_port_slot());
     ka_port_unpin(pin);
+    ka_heap_delayed_flush(heap);
 }
 
 static void drain_here(void *heap)

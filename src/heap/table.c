@@ -158,6 +158,7 @@ static uintptr_t table_lay_out(ka_heap *heap, uintptr_t at, unsigned min_blocks,
     uintptr_t *segments = (uintptr_t *)carve(&at, heap->segment_limit * sizeof(uintptr_t));
     uintptr_t *in_range = (uintptr_t *)carve(&at, places * sizeof(uintptr_t));
     uint64_t *hash = (uint64_t *)carve(&at, far * sizeof(uint64_t));
+    uintptr_t *delayed = (uintptr_t *)carve(&at, heap->hardened ? KA_HEAP_DELAYED * sizeof(uintptr_t) : 0);
     uintptr_t *magazines = (uintptr_t *)carve(&at, (KA_PORT_MAX_CPUS + 1) * sizeof(uintptr_t));
     if (!write)
         return at;
@@ -166,6 +167,7 @@ static uintptr_t table_lay_out(ka_heap *heap, uintptr_t at, unsigned min_blocks,
     table->places = in_range;
     table->place_count = places;
     table->far = hash;
+    table->delayed = delayed;
     table->far_shift = far == 0 ? 0 : 64 - ka_highest_bit(far);
     heap->magazines = magazines;
     for (unsigned slot = 0; slot <= KA_PORT_MAX_CPUS; slot++)

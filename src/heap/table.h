@@ -10,8 +10,8 @@
  *     their offset in the range;
  *   - pieces of ranges that the caller claims later, cut where addresses are multiples of 2^segment_shift, with the
  *     record in front, too;
- *   - those of a scattered heap, which has no range: the source reserves each of them, 2^segment_shift bytes and aligned
- *     to as many, and apart from them a range for each record. They go back when they are empty (scatter.c).
+ *   - those of a scattered heap, which has no range: the source reserves each of them, 2^segment_shift bytes and
+ *     aligned to as many, and apart from them a range for each record. They go back when they are empty (scatter.c).
  *
  * `segments` has the records of all kinds, in the order of making. An entry is 0 (not made), SEGMENT_MAKING, or the
  * address of the record, and never goes back from that: a record lives as long as its heap, so whoever looks at one for
@@ -61,6 +61,9 @@ typedef struct ka_heap_table {
     uint64_t *far;           /* the others by hash: see scatter.c */
     uint32_t place_count;
     uint32_t far_shift;      /* 64 - the logarithm of the length of `far`; 0: there is none */
+    uintptr_t *delayed;      /* of a hardened heap: KA_HEAP_DELAYED blocks that were freed, or 0 */
+    uint64_t random;
+    uint32_t delayed_next;
     uint32_t segment_end;    /* no entry from here on was ever used */
     uint32_t magazine_bytes; /* at most so much memory in one magazine */
     uint32_t park_pages;     /* longer runs are not parked */

@@ -248,7 +248,8 @@ static void life_magazines(void)
 
 /* ---- claims ---- */
 
-/* Ranges at random places of one arena that do not touch, claimed in random order; what lies between keeps its bytes. */
+/* Ranges at random places of one arena that do not touch, claimed in random order; what lies between keeps
+ * its bytes. */
 static void claimed_life(bool source, unsigned segment_shift, uint64_t seed)
 {
     enum { RANGES = 9, PITCH = 3 << 20 };
@@ -609,8 +610,8 @@ static void threads_on(bool commits, uint64_t seed)
     }
     ka_store_relaxed_32(&done, 1);
     pthread_join(looker.thread, NULL);
-    kit_note("%lu served, %lu refused; %lu reserved, %lu given back; %lu looks, %lu hit", served, refused, arena.reserves,
-             arena.unreserves, looker.refused, looker.served);
+    kit_note("%lu served, %lu refused; %lu reserved, %lu given back; %lu looks, %lu hit", served, refused,
+             arena.reserves, arena.unreserves, looker.refused, looker.served);
     KIT_EXPECT(spoiled == 0 && reports.count == 0 && refused < served / 4);
     for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++)
         ka_heap_retire_slot(&heap, slot);
