@@ -233,7 +233,7 @@ void ka_heap_free_many(ka_heap *heap, size_t size, size_t align, size_t count, v
         ka_heap_free(heap, blocks[i], size, align);
 }
 
-static void free_unsized_slow(ka_heap *heap, void *block, const void *site)
+static KA_NOINLINE void free_unsized_slow(ka_heap *heap, void *block, const void *site)
 {
     ka_segment *segment = ka_heap_segment_of(heap, block);
     if (segment == NULL) {
