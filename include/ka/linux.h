@@ -22,12 +22,15 @@
 #ifndef KA_LINUX_H
 #define KA_LINUX_H
 
-#include <ka/alloc.h>
+#include <ka/heap.h>
 #include <ka/physical.h>
+#include <ka/tagged.h>
 
 #include <ka_port.h>
 
 KA_BEGIN_DECLS
+
+struct dentry;
 
 /* Any node, nearest first. */
 extern ka_allocator *const ka_kmalloc;
@@ -66,6 +69,33 @@ KA_MUST_USE bool ka_kmem_cache_init(ka_kmem_cache *cache, const char *name, size
 /* Ends a cache. Live objects are reported as one leak each time, and the cache stays, since the kernel cannot end one
  * in use. May sleep. Returns the count of live objects. */
 size_t ka_kmem_cache_fini(ka_kmem_cache *cache);
+
+/* A general heap over pages of the kernel: segments of 2 MiB, taken as they are needed by allocations that may sleep, given
+ * back by ka_heap_trim and under memory pressure. Every context with KA_ANY_CONTEXT, NMI and raw spin locks included, from
+ * what it has (ka_heap_commit keeps some ready). Seen in debugfs as kernel_alloc/<name>. */
+typedef struct ka_linux_heap {
+    ka_heap heap; /* for every call of ka/heap.h but init and fini */
+    ka_page_source source;
+    int node;
+    struct dentry *debug;
+    struct ka_linux_heap *next;
+} ka_linux_heap;
+
+/* Makes a heap. May sleep.
+ *
+ * name     stays the caller's; unlike other heaps' names
+ * limit    bytes that it has at most, segments of 2 MiB
+ * node     of its memory, or NUMA_NO_NODE
+ * returns  false: no memory; nothing was made
+ */
+KA_MUST_USE bool ka_linux_heap_init(ka_linux_heap *heap, const char *name, size_t limit, int node);
+
+/* Ends a heap; live blocks are reported as leaks. May sleep. Returns their count. */
+size_t ka_linux_heap_fini(ka_linux_heap *heap);
+
+/* Shows who has how much, by tags (ka/tagged.h), as kernel_alloc/<name> in debugfs, until ka_linux_hide. */
+void ka_linux_show_tags(const char *name, ka_tag_group *group);
+void ka_linux_hide(const char *name);
 
 /* Memory that one device and the CPUs see alike (dma_alloc_coherent): zeroed, whole pages. Alloc: by the flags; free: with
  * interrupts on. Alignment up to a page. */

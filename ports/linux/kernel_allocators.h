@@ -24,4 +24,8 @@ void ka_linux_vfree(void *block, size_t align);
 void ka_linux_physical_start(void);
 void ka_linux_physical_end(void);
 
+/* The list of heaps, its shrinker and its callbacks. 0, or an error of the kernel. */
+int ka_linux_heaps_start(void);
+void ka_linux_heaps_end(void);
+
 #endif

@@ -22,11 +22,12 @@ void ka_port_panic(const char *message, const char *file, unsigned line)
 static int __init start(void)
 {
     ka_linux_physical_start();
-    return 0;
+    return ka_linux_heaps_start();
 }
 
 static void __exit end(void)
 {
+    ka_linux_heaps_end();
     ka_linux_physical_end();
 }
 

@@ -10,6 +10,7 @@
 extern const kit_suite contract_suite; /* the interface over each of the kernel's allocators */
 extern const kit_suite context_suite;  /* who may call what where */
 extern const kit_suite dma_suite;      /* ka_physical, and memory for a device */
+extern const kit_suite pages_suite;    /* a heap that takes pages and gives them back */
 extern const kit_suite storm_suite;    /* the general heap in interrupts, softirqs and NMIs of every CPU */
 
 /* Misuses since the module was loaded, by kind; each is expected by some test. */

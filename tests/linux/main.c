@@ -66,6 +66,7 @@ static int __init start(void)
     run(&contract_suite);
     run(&context_suite);
     run(&dma_suite);
+    run(&pages_suite);
     run(&storm_suite);
     kit_end();
     return 0;

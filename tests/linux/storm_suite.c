@@ -8,7 +8,6 @@
 #include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
-#include <linux/vmalloc.h>
 
 #include <asm/apic.h>
 #include <asm/nmi.h>
@@ -39,7 +38,8 @@ typedef struct cpu_storm {
     struct task_struct *task;
 } cpu_storm;
 
-static ka_heap heap;
+static ka_linux_heap opened;
+#define heap opened.heap
 static DEFINE_PER_CPU(cpu_storm, storms);
 static bool over; /* no timer starts again, no NMI does anything */
 static struct completion thread_done;
@@ -150,12 +150,11 @@ static void run_all(void)
 
 static void storm(void)
 {
-    char *memory = vzalloc(HEAP_BYTES);
     unsigned misused = misuses[KA_MISUSE_DOUBLE_FREE] + misuses[KA_MISUSE_FOREIGN] + misuses[KA_MISUSE_WRONG_SIZE];
     holder sum = { .steps = 0 };
     unsigned long nmis = 0, interrupts = 0;
     int cpu;
-    KIT_CHECK(memory != NULL && ka_heap_init(&heap, &(ka_heap_options){ .base = memory, .size = HEAP_BYTES }));
+    KIT_CHECK(ka_linux_heap_init(&opened, "storm", HEAP_BYTES, NUMA_NO_NODE));
     KIT_CHECK(register_nmi_handler(NMI_LOCAL, on_nmi, 0, "ka_storm") == 0);
     run_all();
     unregister_nmi_handler(NMI_LOCAL, "ka_storm");
@@ -182,8 +181,7 @@ static void storm(void)
     if (broken != NULL)
         kit_note("%s", broken);
     KIT_EXPECT(broken == NULL);
-    KIT_EXPECT(ka_heap_fini(&heap) == 0);
-    vfree(memory);
+    KIT_EXPECT(ka_linux_heap_fini(&opened) == 0);
 }
 
 static const kit_case cases[] = { { "threads, interrupts and NMIs of every CPU", storm } };
