@@ -31,6 +31,7 @@
 #endif
 #endif
 
+#include <ka/arc.h>
 #include <ka/box.h>
 #include <ka/owner.h>
 #include <ka/rc.h>

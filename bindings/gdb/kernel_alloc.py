@@ -43,18 +43,23 @@ class Box(Printer):
 class Counted(Printer):
     """rc and arc, and their weak references."""
 
+    def counts(self, counts):
+        if "both" in names_of(counts.type):  # arc: one word
+            return int(counts["both"]) & 0xFFFFFFFF, int(counts["both"]) >> 32
+        return int(counts["strong"]), int(counts["weak"])
+
     def to_string(self):
         block = self.value["block"]
         if is_null(block):
             return "empty reference"
         counts = block.dereference()["counts"]
-        strong, weak = int(counts["strong"]), int(counts["weak"])
+        strong, weak = self.counts(counts)
         return "%s, %d strong, %d weak" % (
             "value dropped" if strong == 0 else "shared", strong, weak - (1 if strong > 0 else 0))
 
     def children(self):
         block = self.value["block"]
-        if not is_null(block) and int(block.dereference()["counts"]["strong"]) > 0:
+        if not is_null(block) and self.counts(block.dereference()["counts"])[0] > 0:
             yield "value", block.dereference()["value"]
 
 

@@ -29,7 +29,7 @@ safe="set auto-load safe-path $work"
 
 look()
 {
-    for owner in box empty_box shared other weak numbers name squares cubes; do
+    for owner in box empty_box shared other weak atomic numbers name squares cubes; do
         echo "print all.$owner"
     done
 }
@@ -46,6 +46,7 @@ check_owners() # WHERE
     shows "$1: a box" "{value = {x = 3, y = 4}}"
     shows "$1: an empty box" "empty box"
     shows "$1: a counted value" "shared, 2 strong, 1 weak = {value = {x = 5, y = 6}}"
+    shows "$1: a value counted atomically" "shared, 1 strong, 0 weak = {value = {x = 7, y = 8}}"
     shows "$1: a vec" "5 of 8 items = {0, 10, 20, 30, 40}"
     shows "$1: a string" '"grüße"'
     shows "$1: an ordered map, its entries in order" "100 entries = {[0] = 0, [1] = 1, [2] = 4, [3] = 9, [4] = 16"

@@ -8,6 +8,7 @@ struct point {
 
 KA_BOX(point_box, struct point, KA_NO_DROP)
 KA_RC(point_rc, struct point, KA_NO_DROP)
+KA_ARC(point_arc, struct point, KA_NO_DROP)
 KA_VEC(number_vec, int, KA_NO_DROP)
 KA_MAP(number_map, int, int, KA_COMPARE_NUMBERS, KA_NO_DROP, KA_NO_DROP)
 KA_HASH_MAP(number_table, int, int, KA_HASH_NUMBERS, KA_EQUAL_NUMBERS, KA_NO_DROP, KA_NO_DROP)
@@ -18,6 +19,7 @@ struct everything {
     point_box box, empty_box;
     point_rc shared, other;
     point_rc_weak weak;
+    point_arc atomic;
     number_vec numbers;
     ka_string name;
     number_map squares;
@@ -38,6 +40,8 @@ static bool fill(ka_allocator *a)
     *shared = (struct point){ 5, 6 };
     all.other = point_rc_share(&all.shared);
     all.weak = point_rc_downgrade(&all.shared);
+    if (point_arc_make(&all.atomic, a, (struct point){ 7, 8 }) == NULL)
+        return false;
     all.numbers = number_vec_in(a);
     all.name = ka_string_in(a);
     all.squares = number_map_in(a);
