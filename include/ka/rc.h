@@ -48,6 +48,69 @@ typedef struct ka_rc_counts_ {
     ka_allocator *allocator;
 } ka_rc_counts_;
 
+/* Private: the steps of the counts; ka/arc.h has the same ones, atomic. `what` names the call that stops. */
+static inline void ka_rc_begin_(ka_rc_counts_ *counts, ka_allocator *a)
+{
+    counts->strong = counts->weak = 1;
+    counts->allocator = a;
+}
+
+static inline void ka_rc_more_(uint32_t *count, const char *what, const char *file, unsigned line)
+{
+    if (KA_UNLIKELY(*count >= UINT32_MAX - 1))
+        ka_owner_too_many_(what, file, line);
+    ++*count;
+}
+
+static inline void ka_rc_share_(ka_rc_counts_ *counts, const char *what, const char *file, unsigned line)
+{
+    ka_rc_more_(&counts->strong, what, file, line);
+}
+
+static inline void ka_rc_weak_share_(ka_rc_counts_ *counts, const char *what, const char *file, unsigned line)
+{
+    ka_rc_more_(&counts->weak, what, file, line);
+}
+
+static inline bool ka_rc_upgrade_(ka_rc_counts_ *counts, const char *what, const char *file, unsigned line)
+{
+    if (counts->strong == 0)
+        return false;
+    ka_rc_more_(&counts->strong, what, file, line);
+    return true;
+}
+
+static inline bool ka_rc_release_(ka_rc_counts_ *counts)
+{
+    return --counts->strong == 0;
+}
+
+static inline bool ka_rc_weak_release_(ka_rc_counts_ *counts)
+{
+    return --counts->weak == 0;
+}
+
+static inline bool ka_rc_unwrap_(ka_rc_counts_ *counts)
+{
+    return counts->strong == 1 && ka_rc_release_(counts);
+}
+
+static inline bool ka_rc_is_only_(const ka_rc_counts_ *counts)
+{
+    return counts->strong == 1 && counts->weak == 1;
+}
+
+static inline size_t ka_rc_strong_(const ka_rc_counts_ *counts)
+{
+    return counts->strong;
+}
+
+/* Without the one that stands for the strong ones. */
+static inline size_t ka_rc_weak_(const ka_rc_counts_ *counts)
+{
+    return counts->weak - (counts->strong != 0);
+}
+
 #define KA_RC(name, T, drop) \
     KA_RC_TYPE(name, T)      \
     KA_RC_CODE(name, T, drop)
@@ -60,23 +123,27 @@ typedef struct ka_rc_counts_ {
         struct name##_block_ *block; \
     } name##_weak;
 
-#define KA_RC_CODE(name, T, drop) \
-    KA_DROP_FITS_(name, T, drop)  \
-    struct name##_block_ {        \
-        ka_rc_counts_ counts;     \
-        T value;                  \
-    };                            \
-    KA_RC_WEAK_(name, T)          \
-    KA_RC_STRONG_(name, T, drop)  \
-    KA_RC_BORROW_(name, T)        \
-    KA_RC_NEW_(name, T)
+#define KA_RC_CODE(name, T, drop)                                   \
+    KA_COUNTED_(name, T, drop, rc)                                  \
+    KA_OWNER_RESULT_ T *name##_get_mut_unchecked(const name *self_) \
+    {                                                               \
+        return self_->block != NULL ? &self_->block->value : NULL;  \
+    }
 
-/* ---- private: the parts of KA_RC_CODE ---- */
+/* ---- private: what rc and arc have in common; `kind` says whose counts ---- */
 
-#define KA_RC_COUNT_(name, what, count) \
-    (KA_LIKELY((count) < UINT32_MAX - 1) ? (void)(count)++ : ka_owner_too_many_(#name "_" #what, __FILE__, __LINE__))
+#define KA_COUNTED_(name, T, drop, kind)    \
+    KA_DROP_FITS_(name, T, drop)            \
+    struct name##_block_ {                  \
+        ka_##kind##_counts_ counts;         \
+        T value;                            \
+    };                                      \
+    KA_COUNTED_WEAK_(name, T, kind)         \
+    KA_COUNTED_STRONG_(name, T, drop, kind) \
+    KA_COUNTED_BORROW_(name, T, kind)       \
+    KA_COUNTED_NEW_(name, T, kind)
 
-#define KA_RC_WEAK_(name, T)                                                                             \
+#define KA_COUNTED_WEAK_(name, T, kind)                                                                  \
     KA_OWNER_RESULT_ name##_weak name##_weak_take(name##_weak *self_)                                    \
     {                                                                                                    \
         name##_weak taken_ = *self_;                                                                     \
@@ -87,24 +154,23 @@ typedef struct ka_rc_counts_ {
     KA_OWNER_RESULT_ name##_weak name##_weak_share(const name##_weak *self_)                             \
     {                                                                                                    \
         if (self_->block != NULL)                                                                        \
-            KA_RC_COUNT_(name, weak_share, self_->block->counts.weak);                                   \
+            ka_##kind##_weak_share_(&self_->block->counts, #name "_weak_share", __FILE__, __LINE__);     \
         return *self_;                                                                                   \
     }                                                                                                    \
                                                                                                          \
     KA_OWNER_CALL_ void name##_weak_drop(name##_weak *self_)                                             \
     {                                                                                                    \
         struct name##_block_ *block_ = name##_weak_take(self_).block;                                    \
-        if (block_ != NULL && --block_->counts.weak == 0)                                                \
+        if (block_ != NULL && ka_##kind##_weak_release_(&block_->counts))                                \
             ka_free(block_->counts.allocator, block_, sizeof *block_, KA_ALIGNOF(struct name##_block_)); \
     }                                                                                                    \
                                                                                                          \
     KA_OWNER_RESULT_ name name##_weak_upgrade(const name##_weak *self_)                                  \
     {                                                                                                    \
         name made_ = KA_EMPTY_;                                                                          \
-        if (self_->block == NULL || self_->block->counts.strong == 0)                                    \
-            return made_;                                                                                \
-        KA_RC_COUNT_(name, weak_upgrade, self_->block->counts.strong);                                   \
-        made_.block = self_->block;                                                                      \
+        if (self_->block != NULL &&                                                                      \
+            ka_##kind##_upgrade_(&self_->block->counts, #name "_weak_upgrade", __FILE__, __LINE__))      \
+            made_.block = self_->block;                                                                  \
         return made_;                                                                                    \
     }                                                                                                    \
                                                                                                          \
@@ -113,90 +179,82 @@ typedef struct ka_rc_counts_ {
         name##_weak made_ = KA_EMPTY_;                                                                   \
         if (self_->block == NULL)                                                                        \
             return made_;                                                                                \
-        KA_RC_COUNT_(name, downgrade, self_->block->counts.weak);                                        \
+        ka_##kind##_weak_share_(&self_->block->counts, #name "_downgrade", __FILE__, __LINE__);          \
         made_.block = self_->block;                                                                      \
         return made_;                                                                                    \
     }
 
-#define KA_RC_STRONG_(name, T, drop)                                                   \
-    KA_OWNER_RESULT_ name name##_take(name *self_)                                     \
-    {                                                                                  \
-        name taken_ = *self_;                                                          \
-        self_->block = NULL;                                                           \
-        return taken_;                                                                 \
-    }                                                                                  \
-                                                                                       \
-    KA_OWNER_RESULT_ name name##_share(const name *self_)                              \
-    {                                                                                  \
-        if (self_->block != NULL)                                                      \
-            KA_RC_COUNT_(name, share, self_->block->counts.strong);                    \
-        return *self_;                                                                 \
-    }                                                                                  \
-                                                                                       \
-    KA_OWNER_CALL_ void name##_drop(name *self_)                                       \
-    {                                                                                  \
-        name##_weak last_ = KA_EMPTY_; /* the one that stands for all strong owners */ \
-        last_.block = name##_take(self_).block;                                        \
-        if (last_.block == NULL || --last_.block->counts.strong != 0)                  \
-            return;                                                                    \
-        drop(&last_.block->value);                                                     \
-        name##_weak_drop(&last_);                                                      \
-    }                                                                                  \
-                                                                                       \
-    KA_OWNER_RESULT_ bool name##_try_unwrap(name *self_, T *out_)                      \
-    {                                                                                  \
-        if (self_->block == NULL || self_->block->counts.strong != 1)                  \
-            return false;                                                              \
-        name##_weak last_ = KA_EMPTY_;                                                 \
-        last_.block = name##_take(self_).block;                                        \
-        last_.block->counts.strong = 0;                                                \
-        *out_ = last_.block->value;                                                    \
-        name##_weak_drop(&last_);                                                      \
-        return true;                                                                   \
+#define KA_COUNTED_STRONG_(name, T, drop, kind)                                            \
+    KA_OWNER_RESULT_ name name##_take(name *self_)                                         \
+    {                                                                                      \
+        name taken_ = *self_;                                                              \
+        self_->block = NULL;                                                               \
+        return taken_;                                                                     \
+    }                                                                                      \
+                                                                                           \
+    KA_OWNER_RESULT_ name name##_share(const name *self_)                                  \
+    {                                                                                      \
+        if (self_->block != NULL)                                                          \
+            ka_##kind##_share_(&self_->block->counts, #name "_share", __FILE__, __LINE__); \
+        return *self_;                                                                     \
+    }                                                                                      \
+                                                                                           \
+    KA_OWNER_CALL_ void name##_drop(name *self_)                                           \
+    {                                                                                      \
+        name##_weak last_ = KA_EMPTY_; /* the one that stands for all strong owners */     \
+        last_.block = name##_take(self_).block;                                            \
+        if (last_.block == NULL || !ka_##kind##_release_(&last_.block->counts))            \
+            return;                                                                        \
+        drop(&last_.block->value);                                                         \
+        name##_weak_drop(&last_);                                                          \
+    }                                                                                      \
+                                                                                           \
+    KA_OWNER_RESULT_ bool name##_try_unwrap(name *self_, T *out_)                          \
+    {                                                                                      \
+        if (self_->block == NULL || !ka_##kind##_unwrap_(&self_->block->counts))           \
+            return false;                                                                  \
+        name##_weak last_ = KA_EMPTY_;                                                     \
+        last_.block = name##_take(self_).block;                                            \
+        *out_ = last_.block->value;                                                        \
+        name##_weak_drop(&last_);                                                          \
+        return true;                                                                       \
     }
 
-#define KA_RC_BORROW_(name, T)                                                                                   \
-    KA_OWNER_RESULT_ T const *name##_get(const name *self_)                                                      \
-    {                                                                                                            \
-        return self_->block != NULL ? &self_->block->value : NULL;                                               \
-    }                                                                                                            \
-                                                                                                                 \
-    KA_OWNER_RESULT_ T *name##_get_mut_unchecked(const name *self_)                                              \
-    {                                                                                                            \
-        return self_->block != NULL ? &self_->block->value : NULL;                                               \
-    }                                                                                                            \
-                                                                                                                 \
-    KA_OWNER_RESULT_ T *name##_get_mut(name *self_)                                                              \
-    {                                                                                                            \
-        bool only_ = self_->block != NULL && self_->block->counts.strong == 1 && self_->block->counts.weak == 1; \
-        return only_ ? &self_->block->value : NULL;                                                              \
-    }                                                                                                            \
-                                                                                                                 \
-    KA_OWNER_CALL_ bool name##_ptr_eq(const name *self_, const name *other_)                                     \
-    {                                                                                                            \
-        return self_->block == other_->block;                                                                    \
-    }                                                                                                            \
-                                                                                                                 \
-    KA_OWNER_CALL_ size_t name##_strong_count(const name *self_)                                                 \
-    {                                                                                                            \
-        return self_->block != NULL ? self_->block->counts.strong : 0;                                           \
-    }                                                                                                            \
-                                                                                                                 \
-    KA_OWNER_CALL_ size_t name##_weak_count(const name *self_)                                                   \
-    {                                                                                                            \
-        return self_->block != NULL ? self_->block->counts.weak - 1 : 0;                                         \
+#define KA_COUNTED_BORROW_(name, T, kind)                                                 \
+    KA_OWNER_RESULT_ T const *name##_get(const name *self_)                               \
+    {                                                                                     \
+        return self_->block != NULL ? &self_->block->value : NULL;                        \
+    }                                                                                     \
+                                                                                          \
+    KA_OWNER_RESULT_ T *name##_get_mut(name *self_)                                       \
+    {                                                                                     \
+        bool only_ = self_->block != NULL && ka_##kind##_is_only_(&self_->block->counts); \
+        return only_ ? &self_->block->value : NULL;                                       \
+    }                                                                                     \
+                                                                                          \
+    KA_OWNER_CALL_ bool name##_ptr_eq(const name *self_, const name *other_)              \
+    {                                                                                     \
+        return self_->block == other_->block;                                             \
+    }                                                                                     \
+                                                                                          \
+    KA_OWNER_CALL_ size_t name##_strong_count(const name *self_)                          \
+    {                                                                                     \
+        return self_->block != NULL ? ka_##kind##_strong_(&self_->block->counts) : 0;     \
+    }                                                                                     \
+                                                                                          \
+    KA_OWNER_CALL_ size_t name##_weak_count(const name *self_)                            \
+    {                                                                                     \
+        return self_->block != NULL ? ka_##kind##_weak_(&self_->block->counts) : 0;       \
     }
 
-#define KA_RC_NEW_(name, T)                                                                     \
+#define KA_COUNTED_NEW_(name, T, kind)                                                          \
     KA_OWNER_RESULT_ struct name##_block_ *name##_block_new_(ka_allocator *a_, ka_flags flags_) \
     {                                                                                           \
         struct name##_block_ *block_ = (struct name##_block_ *)ka_bytes_new_(                   \
             a_, sizeof(struct name##_block_), KA_ALIGNOF(struct name##_block_), flags_);        \
         if (block_ == NULL)                                                                     \
             return NULL;                                                                        \
-        block_->counts.strong = 1;                                                              \
-        block_->counts.weak = 1;                                                                \
-        block_->counts.allocator = a_;                                                          \
+        ka_##kind##_begin_(&block_->counts, a_);                                                \
         return block_;                                                                          \
     }                                                                                           \
                                                                                                 \
