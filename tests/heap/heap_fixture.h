@@ -6,12 +6,14 @@
 #ifndef HEAP_FIXTURE_H
 #define HEAP_FIXTURE_H
 
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include <ka/handler.h>
 #include <ka/heap.h>
 
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "kit.h"
 
@@ -32,6 +34,7 @@ static struct {
     bool fail_on;
     bool dirty;  /* new memory holds 0xa5, and is not said to be zero */
     bool closed; /* nobody may call */
+    uint32_t lock;
 } fixture;
 
 static inline bool fixture_range(void *base, size_t size, bool have)
@@ -53,9 +56,20 @@ static inline void fixture_mark(void *base, size_t size, bool have)
     fixture.committed = have ? fixture.committed + count : fixture.committed - count;
 }
 
-static inline bool fixture_commit(void *context, void *base, size_t size, bool *zeroed)
+/* The heap's threads may commit at the same time. */
+static inline void fixture_lock(void)
 {
-    (void)context;
+    while (ka_exchange_32(&fixture.lock, 1) != 0)
+        (void)sched_yield();
+}
+
+static inline void fixture_unlock(void)
+{
+    ka_store_release_32(&fixture.lock, 0);
+}
+
+static inline bool fixture_commit_alone(void *base, size_t size, bool *zeroed)
+{
     fixture.commits++;
     if (!fixture_range(base, size, false) || *zeroed)
         return false;
@@ -73,9 +87,17 @@ static inline bool fixture_commit(void *context, void *base, size_t size, bool *
     return true;
 }
 
-static inline bool fixture_decommit(void *context, void *base, size_t size)
+static inline bool fixture_commit(void *context, void *base, size_t size, bool *zeroed)
 {
     (void)context;
+    fixture_lock();
+    bool done = fixture_commit_alone(base, size, zeroed);
+    fixture_unlock();
+    return done;
+}
+
+static inline bool fixture_decommit_alone(void *base, size_t size)
+{
     fixture.decommits++;
     if (!fixture_range(base, size, true))
         return false;
@@ -83,6 +105,15 @@ static inline bool fixture_decommit(void *context, void *base, size_t size)
         fixture.faults++;
     fixture_mark(base, size, false);
     return true;
+}
+
+static inline bool fixture_decommit(void *context, void *base, size_t size)
+{
+    (void)context;
+    fixture_lock();
+    bool done = fixture_decommit_alone(base, size);
+    fixture_unlock();
+    return done;
 }
 
 static inline void *fixture_map(size_t size, size_t align, int protection)
