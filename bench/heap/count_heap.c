@@ -25,7 +25,7 @@ static COUNT_LOOP void hot(alloc_function *alloc, free_function *release, size_t
 
 static COUNT_LOOP void constant_64(size_t pairs)
 {
-    unsigned number = ka_class_of(64) + 1; /* of the magazine */
+    unsigned number = ka_magazine_of_class(ka_class_computed(64));
     for (size_t i = 0; i < pairs; i++) {
         void *block = ka_heap_block_alloc(&heap, number, 0);
         __asm__ volatile("" : "+r"(block)::"memory");

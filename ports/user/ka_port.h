@@ -73,7 +73,7 @@ unsigned ka_port_cpu_count(void);
 static inline bool ka_port_busy_take(uint32_t *busy)
 {
     ka_signal_fence();
-    if (*busy != 0)
+    if (__builtin_expect(*busy == 1, 0)) /* not `!= 0`: gcc splits a compare with 0 into a load and a test */
         return false;
     *busy = 1;
     ka_signal_fence();

@@ -99,7 +99,11 @@ static KA_NOINLINE void *allocate_slow(size_t size, size_t align, ka_flags flags
 /* Larger than the table's sizes, but from a magazine perhaps. */
 static KA_NOINLINE void *allocate_middle(size_t size)
 {
-    if (size <= KA_CLASS_LARGEST && ka_port_busy_take(&mine.magazines.busy)) {
+    if (size > KA_CLASS_LARGEST) {
+        void *block = mine.magazines.run != NULL ? ka_heap_alloc(&heap, size, 16, 0) : NULL;
+        if (block != NULL)
+            return block;
+    } else if (ka_port_busy_take(&mine.magazines.busy)) {
         void *block = ka_magazine_pop(&mine.magazines, ka_magazine_of_class(ka_class_of(size)));
         ka_port_busy_give(&mine.magazines.busy);
         if (block != NULL)

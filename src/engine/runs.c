@@ -465,10 +465,10 @@ bool ka_runs_park(ka_runs *runs, uint32_t page, uint32_t count)
     return page < runs->page_count && ka_cas_32(&runs->pages[page], &found, ka_page_parked(count));
 }
 
-bool ka_runs_unpark(ka_runs *runs, uint32_t page, uint32_t count)
+void ka_runs_unpark(ka_runs *runs, uint32_t page, uint32_t count)
 {
-    uint32_t found = ka_page_parked(count);
-    return page < runs->page_count && ka_cas_32(&runs->pages[page], &found, ka_page_run(count));
+    KA_ASSERT(ka_load_relaxed_32(&runs->pages[page]) == ka_page_parked(count));
+    ka_store_release_32(&runs->pages[page], ka_page_run(count));
 }
 
 /* ---- commit ahead, and trim: one word of pages at a time ---- */

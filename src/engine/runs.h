@@ -111,9 +111,10 @@ bool ka_runs_release(ka_runs *runs, uint32_t page, uint32_t count);
 
 /* Parks a run: freed, as far as its owner is concerned, but its pages stay out of the bitmaps for one who wants as many
  * soon. Who parked it unparks it, to hand it out again or to release it. Of several frees of a run one succeeds.
- * returns  false and nothing changed if no run (or parked run) of `count` pages begins there. cost  one atomic step */
+ * returns  false and nothing changed if no run of `count` pages begins there
+ * cost     one atomic step; to unpark, a store: nobody else changes the descriptor of a parked run */
 bool ka_runs_park(ka_runs *runs, uint32_t page, uint32_t count);
-bool ka_runs_unpark(ka_runs *runs, uint32_t page, uint32_t count);
+void ka_runs_unpark(ka_runs *runs, uint32_t page, uint32_t count);
 
 /* The length of the run that begins at `page`, 0 if none does. One load. */
 static inline uint32_t ka_runs_length(const ka_runs *runs, uint32_t page)

@@ -47,7 +47,7 @@ unsigned ka_magazine_refill_count(const ka_magazines *m, unsigned number);
 void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number, const void *site);
 
 /* Parks the run of `pages` pages at `block` in this CPU's magazines. false: it is too long, the magazines are busy, or
- * it is no such run any more. */
+ * it is no such run any more. It still counts as outside, as what lies in magazines does. */
 bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t pages);
 
 /* A parked run of just so many pages, aligned; NULL if this CPU has none. */
@@ -74,6 +74,9 @@ void ka_heap_hardened_free(ka_heap *heap, unsigned class, void *block, const voi
 /* Puts the blocks of a hardened heap that are kept aside back. How much that is. Any heap. */
 void ka_heap_delayed_flush(ka_heap *heap);
 size_t ka_heap_delayed_bytes(const ka_heap *heap, size_t *blocks);
+
+/* Releases what this CPU has parked, if that is `pages` pages or more. false: it has less, or its magazines are busy. */
+bool ka_heap_unpark_all(ka_heap *heap, uint32_t pages);
 
 /* Gives this CPU magazines if it has none and the context allows it. */
 void ka_heap_magazines_want(ka_heap *heap, ka_flags flags);

@@ -23,14 +23,15 @@
  * free never calls the page source. Memory goes back in ka_heap_trim, or in an allocation that may sleep and finds that
  * more than `keep` bytes, and more than a quarter of what is used, were used since the last trim and are not now.
  *
- * Large blocks that come and go: a CPU parks the few runs that it freed last, up to 1 MiB each, and hands them out
- * again for requests of the same length without a search. Their descriptors say so: a second free is found at once.
+ * Large blocks that come and go: a CPU parks runs that it freed, up to 1 MiB each, two of each length, and hands them
+ * out again for requests of the same length without a search. Their descriptors say so: a second free is found at once.
+ * So that lengths meet again, runs of more than 16 pages are rounded up to eight lengths to a doubling.
  *
  * Refusals. NULL comes when neither the magazines of this CPU, nor any slab, nor the runs (also after all empty slabs
  * have been broken up) can serve. A request that may sleep first has all CPUs put back what they keep (ka_heap_drain).
  * For others, and where the port cannot reach other CPUs, what those keep is not seen: for each CPU and class at most
- * 1/64 of a CPU's share of the heap, and four parked runs of as much; nothing where that share is below 4 MiB, as
- * magazines hold nothing then.
+ * 1/64 of a CPU's share of the heap, and four times as much in parked runs, 16 MiB at most; nothing where that share is
+ * below 4 MiB, as magazines hold nothing then.
  *
  * Segments. One range, further ranges that the caller claims, or segments that the source gives and takes back one by
  * one: table.h and scatter.c.
@@ -107,15 +108,20 @@ void *ka_heap_block_alloc_slow(ka_heap *heap, unsigned number, ka_flags flags)
     return block;
 }
 
+/* How many pages a run of `size` bytes has. */
+static size_t run_pages(const ka_heap *heap, size_t size)
+{
+    return ka_park_round(ka_round_up(size, ka_heap_page(heap)) >> heap->page_shift, heap->table->round_pages);
+}
+
 static void *run_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags)
 {
-    size_t pages = ka_round_up(size, ka_heap_page(heap)) >> heap->page_shift;
+    size_t pages = run_pages(heap, size);
     size_t align_pages = ka_max(align >> heap->page_shift, 1);
     if (pages >= KA_PAGE_LIMIT || align_pages >= KA_PAGE_LIMIT)
         return NULL;
     void *parked = ka_heap_unpark(heap, (uint32_t)pages, align);
     if (parked != NULL) {
-        ka_heap_count_out(heap, pages << heap->page_shift);
         if ((flags & KA_ZERO) != 0)
             ka_clear(parked, size);
         return parked;
@@ -142,13 +148,33 @@ static void *heap_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags
     return block;
 }
 
-void *ka_heap_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags)
+/* All that the first lines of ka_heap_alloc do not serve. */
+static KA_NOINLINE void *alloc_other(ka_heap *heap, size_t size, size_t align, ka_flags flags)
 {
-    if (KA_LIKELY(size - 1 < KA_CLASS_LARGEST && (align == 8 || align == 16) && flags == 0))
+    if (size - 1 < KA_CLASS_LARGEST && (align == 8 || align == 16) && flags == 0)
         return ka_heap_block_alloc(heap, ka_magazine_of_class(ka_class_of(size)), 0);
     if (!ka_request_valid(size, align, flags) || (flags & KA_PAGEABLE) != 0)
         return NULL;
     return size == 0 ? ka_empty_block(align) : heap_alloc(heap, size, align, flags);
+}
+
+/* Size 0 is served by magazine 0, which is always empty. */
+void *ka_heap_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags)
+{
+    /* The alignment is 8 or 16, and there are no flags. */
+    if (KA_LIKELY(size <= KA_MAGAZINE_TABLE && (((align - 8) & ~(size_t)8) | flags) == 0)) {
+        void *block = NULL;
+        ka_port_pin_state pin = ka_port_pin();
+        ka_magazines *m = ka_heap_magazines(heap);
+        if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
+            block = ka_magazine_pop(m, m->number_of[(size + 15) >> 4]);
+            ka_port_busy_give(&m->busy);
+        }
+        ka_port_unpin(pin);
+        if (KA_LIKELY(block != NULL))
+            return block;
+    }
+    return alloc_other(heap, size, align, flags);
 }
 
 size_t ka_heap_alloc_many(ka_heap *heap, size_t size, size_t align, ka_flags flags, size_t count, void **blocks)
@@ -201,13 +227,13 @@ static void run_free(ka_heap *heap, void *block, size_t pages, size_t size, cons
     bool fits = length != 0 && (pages == 0 || pages == length);
     if (fits && heap->hardened)
         ka_clear(block, (size_t)length << heap->page_shift);
-    bool parked = fits && ka_heap_park(heap, segment, block, length);
-    if (!parked && !(fits && ka_runs_release(&segment->runs, page, length))) {
+    if (fits && ka_heap_park(heap, segment, block, length))
+        return;
+    if (!fits || !ka_runs_release(&segment->runs, page, length)) {
         ka_heap_report(heap, ka_heap_misuse_of(heap, segment, block), block, size, site);
         return;
     }
-    if (!parked)
-        ka_heap_count_pages_in(heap, length);
+    ka_heap_count_pages_in(heap, length);
     ka_heap_count_in(heap, (size_t)length << heap->page_shift);
 }
 
@@ -216,15 +242,38 @@ static void heap_free(ka_heap *heap, void *block, size_t size, size_t align, con
     if (KA_LIKELY(ka_class_serves(size, align, heap->page_shift)))
         ka_heap_block_free(heap, ka_magazine_of_class(ka_class_of_layout(size, align)), block, site);
     else
-        run_free(heap, block, ka_round_up(size, ka_heap_page(heap)) >> heap->page_shift, size, site);
+        run_free(heap, block, run_pages(heap, size), size, site);
 }
 
-void ka_heap_free(ka_heap *heap, void *block, size_t size, size_t align)
+static KA_NOINLINE void free_other(ka_heap *heap, void *block, size_t size, size_t align, const void *site)
 {
     if (KA_LIKELY(size - 1 < KA_CLASS_LARGEST && align <= 16 && block != NULL))
-        ka_heap_block_free(heap, ka_magazine_of_class(ka_class_of(size)), block, KA_RETURN_ADDRESS());
+        ka_heap_block_free(heap, ka_magazine_of_class(ka_class_of(size)), block, site);
     else if (block != NULL && size != 0)
-        heap_free(heap, block, size, align, KA_RETURN_ADDRESS());
+        heap_free(heap, block, size, align, site);
+}
+
+/* Size 0 is served by magazine 0, which is always full. */
+void ka_heap_free(ka_heap *heap, void *block, size_t size, size_t align)
+{
+    bool placed = false;
+    if (KA_UNLIKELY(size > KA_MAGAZINE_TABLE))
+        goto other;
+    if (KA_UNLIKELY(align > 16))
+        goto other;
+    if (KA_UNLIKELY(block == NULL))
+        return;
+    ka_port_pin_state pin = ka_port_pin();
+    ka_magazines *m = ka_heap_magazines(heap);
+    if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
+        placed = ka_magazine_push(m, m->number_of[(size + 15) >> 4], block);
+        ka_port_busy_give(&m->busy);
+    }
+    ka_port_unpin(pin);
+    if (KA_LIKELY(placed))
+        return;
+other:
+    free_other(heap, block, size, align, KA_RETURN_ADDRESS());
 }
 
 void ka_heap_free_many(ka_heap *heap, size_t size, size_t align, size_t count, void **blocks)
@@ -306,9 +355,7 @@ static bool resize_in_place(ka_heap *heap, void *block, size_t old_size, size_t 
         return false;
     if (old_small)
         return ka_class_of_layout(old_size, old_align) == ka_class_of_layout(new_size, new_align);
-    size_t page = ka_heap_page(heap);
-    return run_resize(heap, block, ka_round_up(old_size, page) >> heap->page_shift,
-                      ka_round_up(new_size, page) >> heap->page_shift, flags);
+    return run_resize(heap, block, run_pages(heap, old_size), run_pages(heap, new_size), flags);
 }
 
 static void *heap_resize(ka_heap *heap, void *block, size_t old_size, size_t old_align, size_t new_size,
@@ -364,7 +411,7 @@ static size_t op_usable(ka_allocator *self, const void *block, size_t size, size
     (void)block;
     if (ka_class_serves(size, align, heap->page_shift))
         return ka_heap_class_size(heap, ka_class_of_layout(size, align));
-    return ka_round_up(size, ka_heap_page(heap));
+    return run_pages(heap, size) << heap->page_shift;
 }
 
 static bool op_walk(ka_allocator *self, ka_visit *visit, void *context)

@@ -9,6 +9,7 @@
 #define MAGAZINE_MIN_SHARE ((size_t)4 << 20)
 #define MAGAZINE_BYTES     ((size_t)64 << 10)
 #define PARK_BYTES         ((size_t)1 << 20)
+#define PARKED_BYTES       ((size_t)16 << 20)
 
 #define DEFAULT_CLAIMS 32u
 #define MAX_FAR        ((size_t)1 << 18) /* segments outside of the range: scatter.c has 20 bits for a number */
@@ -90,6 +91,7 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
         return false;
     heap->table->random = options->seed;
     ka_heap_magazines_size(heap);
+    heap->table->round_pages = heap->table->park_pages;
     return true;
 }
 
@@ -101,6 +103,7 @@ void ka_heap_magazines_size(ka_heap *heap)
     size_t share = most / ka_max(ka_port_cpu_count(), 1);
     if (heap->hardened || share < MAGAZINE_MIN_SHARE || ka_load_relaxed_32(&heap->table->magazine_bytes) != 0)
         return; /* once set it stays: the magazines that there are have that length */
+    ka_store_relaxed_32(&heap->table->parked_most, (uint32_t)(ka_min(share / 16, PARKED_BYTES) >> heap->page_shift));
     ka_store_relaxed_32(&heap->table->park_pages, (uint32_t)(ka_min(share / 64, PARK_BYTES) >> heap->page_shift));
     ka_store_relaxed_32(&heap->table->magazine_bytes, (uint32_t)ka_min(share / 64, MAGAZINE_BYTES));
 }

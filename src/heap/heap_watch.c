@@ -100,6 +100,7 @@ static size_t cached_bytes(const ka_heap *heap, size_t *blocks)
             *blocks += length;
             bytes += (size_t)length * heap->table->classes.of[class].size;
         }
+        bytes += (size_t)m->parked_pages << heap->page_shift;
     }
     return bytes;
 }
@@ -183,7 +184,8 @@ const char *ka_heap_check(const ka_heap *heap)
             broken = ka_runs_check(&segment->runs);
         for (uint32_t page = 0; page < segment->runs.open && broken == NULL; page++) {
             uint32_t descriptor = segment->slabs.pages[page];
-            if (ka_page_is_run(descriptor) && !is_own_run(heap, ka_segment_page_at(heap, segment, page)))
+            if (ka_page_is_parked(descriptor) ||
+                (ka_page_is_run(descriptor) && !is_own_run(heap, ka_segment_page_at(heap, segment, page))))
                 outside += (size_t)ka_page_run_pages(descriptor) << heap->page_shift;
             if (ka_page_is_slab_first(descriptor)) {
                 const ka_class *c = &heap->table->classes.of[ka_page_slab_class(descriptor)];

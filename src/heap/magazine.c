@@ -78,6 +78,10 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
     m->run_pages = pages;
     ka_clear(m->parked, sizeof m->parked);
     m->drains = ka_load_relaxed_32(&heap->drains);
+    m->parked_pages = m->park_hand = 0;
+    m->number_of[0] = 0;
+    for (unsigned i = 1; i <= KA_MAGAZINE_TABLE / 16; i++)
+        m->number_of[i] = (uint8_t)ka_magazine_of_class(ka_class_of(16 * i));
     magazine_set(m, 0, slots++, 0);
     for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
         size_t limit = magazine_limit(heap, class);
@@ -134,19 +138,54 @@ void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number
 
 /* ---- parked runs ---- */
 
-static void parked_release(ka_heap *heap, ka_parked_run *parked)
+/* Takes the newest parked run of this length. The magazines are busy by the caller. */
+static void *parked_take(ka_magazines *m, unsigned index)
 {
-    if (parked->block == NULL)
-        return;
-    ka_segment *segment = ka_heap_own_segment(heap, parked->block);
-    (void)ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, parked->block), parked->pages);
-    run_give(heap, parked->block, parked->pages);
-    parked->block = NULL;
+    void **place = m->parked[index], *block = place[0];
+    if (block == NULL)
+        return NULL;
+    for (unsigned i = 0; i + 1 < KA_PARK_EACH; i++)
+        place[i] = place[i + 1];
+    place[KA_PARK_EACH - 1] = NULL;
+    m->parked_pages -= ka_park_pages(index);
+    return block;
+}
+
+/* Releases the oldest parked run of this length. false: there is none. */
+static bool parked_release(ka_heap *heap, ka_magazines *m, unsigned index)
+{
+    void **place = m->parked[index];
+    for (unsigned i = KA_PARK_EACH; i-- > 0;) {
+        void *block = place[i];
+        if (block == NULL)
+            continue;
+        uint32_t pages = ka_park_pages(index);
+        place[i] = NULL;
+        m->parked_pages -= pages;
+        ka_segment *segment = ka_heap_own_segment(heap, block);
+        ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
+        ka_heap_count_in(heap, (size_t)pages << heap->page_shift);
+        run_give(heap, block, pages);
+        return true;
+    }
+    return false;
+}
+
+/* Makes room for one more run of this length: among its equals, and in all. */
+static void parked_make_room(ka_heap *heap, ka_magazines *m, unsigned index)
+{
+    if (m->parked[index][KA_PARK_EACH - 1] != NULL)
+        (void)parked_release(heap, m, index);
+    uint32_t most = heap->table->parked_most - ka_park_pages(index);
+    while (m->parked_pages > most) {
+        if (!parked_release(heap, m, m->park_hand))
+            m->park_hand = (m->park_hand + 1) % KA_PARK_LENGTHS;
+    }
 }
 
 bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t pages)
 {
-    if (pages > heap->table->park_pages)
+    if (pages > heap->table->park_pages || ka_park_pages(ka_park_index(pages)) != pages)
         return false;
     bool done = false;
     ka_port_pin_state pin = ka_port_pin();
@@ -154,10 +193,14 @@ bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t page
     if (ka_port_busy_take(&m->busy)) {
         done = ka_runs_park(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
         if (done) {
-            ka_parked_run *parked = &m->parked[m->park_next++ % KA_PARKED_RUNS];
-            parked_release(heap, parked);
-            parked->block = block;
-            parked->pages = pages;
+            unsigned index = ka_park_index(pages);
+            void **place = m->parked[index];
+            if (place[KA_PARK_EACH - 1] != NULL || m->parked_pages + pages > heap->table->parked_most)
+                parked_make_room(heap, m, index);
+            for (unsigned i = KA_PARK_EACH - 1; i > 0; i--)
+                place[i] = place[i - 1];
+            place[0] = block;
+            m->parked_pages += pages;
         }
         ka_port_busy_give(&m->busy);
     }
@@ -165,35 +208,49 @@ bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t page
     return done;
 }
 
-static void *parked_find(ka_heap *heap, ka_magazines *m, uint32_t pages, size_t align)
-{
-    for (unsigned i = 0; i < KA_PARKED_RUNS; i++) {
-        ka_parked_run *parked = &m->parked[i];
-        void *block = parked->block;
-        if (block == NULL || parked->pages != pages || (uintptr_t)block % align != 0)
-            continue;
-        ka_segment *segment = ka_heap_own_segment(heap, block);
-        parked->block = NULL;
-        m->park_next = i; /* an empty place is taken first */
-        if (ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, block), pages))
-            return block;
-    }
-    return NULL;
-}
-
 void *ka_heap_unpark(ka_heap *heap, uint32_t pages, size_t align)
 {
     if (pages > heap->table->park_pages)
         return NULL;
+    unsigned index = ka_park_index(pages);
     void *block = NULL;
     ka_port_pin_state pin = ka_port_pin();
     ka_magazines *m = ka_heap_magazines(heap);
     if (ka_port_busy_take(&m->busy)) {
-        block = parked_find(heap, m, pages, align);
+        block = m->parked[index][0];
+        if (block != NULL && ka_park_pages(index) == pages && ((uintptr_t)block & (align - 1)) == 0) {
+            (void)parked_take(m, index);
+            ka_segment *segment = ka_heap_own_segment(heap, block);
+            ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
+        } else {
+            block = NULL;
+        }
         ka_port_busy_give(&m->busy);
     }
     ka_port_unpin(pin);
     return block;
+}
+
+static void parked_release_all(ka_heap *heap, ka_magazines *m)
+{
+    for (unsigned index = 0; index < KA_PARK_LENGTHS; index++)
+        while (parked_release(heap, m, index))
+            ;
+}
+
+bool ka_heap_unpark_all(ka_heap *heap, uint32_t pages)
+{
+    bool any = false;
+    ka_port_pin_state pin = ka_port_pin();
+    ka_magazines *m = ka_heap_magazines(heap);
+    if (ka_port_busy_take(&m->busy)) {
+        any = m->parked_pages != 0 && m->parked_pages >= pages;
+        if (any)
+            parked_release_all(heap, m);
+        ka_port_busy_give(&m->busy);
+    }
+    ka_port_unpin(pin);
+    return any;
 }
 
 /* ---- flush and retire ---- */
@@ -205,8 +262,7 @@ void ka_heap_magazines_empty(ka_heap *heap, ka_magazines *m)
         ka_heap_blocks_put(heap, class, m->bottom[number], ka_magazine_length(m, number), NULL);
         m->top[number] = m->bottom[number];
     }
-    for (unsigned i = 0; i < KA_PARKED_RUNS; i++)
-        parked_release(heap, &m->parked[i]);
+    parked_release_all(heap, m);
 }
 
 bool ka_heap_flush_slot(ka_heap *heap, unsigned slot)

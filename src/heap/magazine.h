@@ -21,13 +21,13 @@
 /* Arrays by number: 1 + the class; number 0 stands for what is no class, and is always empty and always full. */
 #define KA_MAGAZINE_COUNT (KA_CLASS_COUNT + 1)
 
-/* A few runs that were freed last on this CPU: large blocks come and go with the same length, and a run costs a
- * search. */
-#define KA_PARKED_RUNS 4u
-typedef struct ka_parked_run {
-    void *block; /* or NULL */
-    uint32_t pages;
-} ka_parked_run;
+/* Runs that were freed on this CPU, a few of each length, for requests of the same length: a run costs a search. So
+ * that lengths meet again, those above 16 pages are rounded up to eight to a doubling, as classes are. */
+#define KA_PARK_LENGTHS (8u + 5u * 8u) /* 1 to 8 pages, and five doublings: up to 256 */
+#define KA_PARK_EACH    2u
+
+/* The largest request whose class is looked up by `number_of`. Bytes. */
+#define KA_MAGAZINE_TABLE 1024u
 
 typedef struct ka_magazines {
     void **top[KA_MAGAZINE_COUNT];
@@ -37,9 +37,11 @@ typedef struct ka_magazines {
     void *run;
     void **bottom[KA_MAGAZINE_COUNT];
     void **limit[KA_MAGAZINE_COUNT];
-    ka_parked_run parked[KA_PARKED_RUNS];
-    uint32_t park_next; /* which of them gives way */
-    uint32_t drains;    /* of the heap's, when these were last asked to be empty */
+    uint8_t number_of[KA_MAGAZINE_TABLE / 16 + 1]; /* by (size + 15) / 16; size 0 has number 0 */
+    void *parked[KA_PARK_LENGTHS][KA_PARK_EACH];   /* the newest first; then NULL */
+    uint32_t parked_pages;                         /* of all of them */
+    uint32_t park_hand;                            /* the length that gives way next */
+    uint32_t drains; /* of the heap's, when these were last asked to be empty */
 } ka_magazines;
 
 /* Always busy: what stands for the magazines of who has none. */
@@ -49,6 +51,28 @@ extern uintptr_t ka_no_slots[1]; /* for a heap that is not made: slot 0 */
 static inline unsigned ka_magazine_of_class(unsigned class)
 {
     return class + 1;
+}
+
+/* How many pages a run for `pages` pages has; `longest`: longer ones are not rounded. */
+static inline size_t ka_park_round(size_t pages, uint32_t longest)
+{
+    if (pages <= 16 || pages > longest)
+        return pages;
+    return ka_round_up(pages, (size_t)1 << (ka_highest_bit(pages - 1) - 3));
+}
+
+/* The place of a rounded length, 1 to 256 pages, among the parked runs; and the other way round. */
+static inline unsigned ka_park_index(uint32_t pages)
+{
+    if (pages <= 8)
+        return pages - 1;
+    unsigned high = ka_highest_bit(pages - 1);
+    return (high - 2) * 8 + ((pages - 1) >> (high - 3) & 7);
+}
+
+static inline uint32_t ka_park_pages(unsigned index)
+{
+    return index < 8 ? index + 1 : (8 + index % 8 + 1) << (index / 8 - 1);
 }
 
 static inline uint32_t ka_magazine_length(const ka_magazines *m, unsigned number)

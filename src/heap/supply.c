@@ -51,7 +51,12 @@ uint32_t ka_heap_pages_claim(ka_heap *heap, uint32_t count, uint32_t align, ka_f
     if (count > UINT32_C(1) << (heap->segment_shift - heap->page_shift))
         return KA_NO_PAGE; /* longer than any segment */
     bool refused;
-    uint32_t page = pages_claim_here(heap, count, align, how, in, &refused);
+    /* What this CPU has parked is used before more memory is. */
+    uint32_t page = pages_claim_here(heap, count, align, how & ~KA_RUNS_COMMIT, in, &refused);
+    if (page == KA_NO_PAGE && ka_heap_unpark_all(heap, count))
+        page = pages_claim_here(heap, count, align, how & ~KA_RUNS_COMMIT, in, &refused);
+    if (page == KA_NO_PAGE)
+        page = pages_claim_here(heap, count, align, how, in, &refused);
     while (page == KA_NO_PAGE && !refused && ka_heap_segment_make(heap, flags))
         page = pages_claim_here(heap, count, align, how, in, &refused);
     if (page == KA_NO_PAGE && ka_heap_break_up(heap))

@@ -292,6 +292,58 @@ static void runs_with_magazines(void)
     close_heap();
 }
 
+/* Each length that can be parked has a place, each place its length, and rounding wastes less than an eighth. */
+static void lengths_of_parked_runs(void)
+{
+    for (unsigned index = 0; index < KA_PARK_LENGTHS; index++) {
+        uint32_t pages = ka_park_pages(index);
+        KIT_CHECK(ka_park_index(pages) == index);
+        KIT_CHECK(ka_park_round(pages, 256) == pages);
+        KIT_CHECK(index == 0 || ka_park_pages(index - 1) < pages);
+    }
+    KIT_EXPECT(ka_park_pages(KA_PARK_LENGTHS - 1) == 256);
+    for (uint32_t pages = 1; pages <= 256; pages++) {
+        size_t rounded = ka_park_round(pages, 256);
+        KIT_CHECK(rounded >= pages && (rounded - pages) * 8 < pages);
+        KIT_CHECK(ka_park_pages(ka_park_index((uint32_t)rounded)) == rounded);
+    }
+    KIT_EXPECT(ka_park_round(257, 256) == 257 && ka_park_round(99, 50) == 99);
+}
+
+/* Two of each length are parked, and no more pages than a CPU may park; what gives way is free again. Wherever a run
+ * is, a second free is found, and the statistics are those of a heap that has nothing. */
+static void parked_runs_give_way(void)
+{
+    enum { RUNS = 3 * KA_PARK_LENGTHS };
+    static void *runs[RUNS];
+    KIT_CHECK(open_heap(true));
+    ka_heap_free(&heap, take(16), 16, 16); /* now there are magazines */
+    const ka_magazines *m = ka_heap_magazines(&heap);
+    KIT_CHECK(m != &ka_no_magazines);
+    for (unsigned i = 0; i < RUNS; i++)
+        runs[i] = take((size_t)(9 + i / 3 % 40) << 12);
+    KIT_CHECK(heap.table->parked_most >= 64 && heap.table->park_pages >= 16);
+    sound(RUNS);
+    size_t most = 0;
+    for (unsigned i = 0; i < RUNS; i++) {
+        KIT_CHECK(runs[i] != NULL);
+        ka_heap_free_unsized(&heap, runs[i]);
+        most = ka_max(most, m->parked_pages);
+        KIT_CHECK(m->parked_pages <= heap.table->parked_most);
+        KIT_CHECK_SOUND(ka_heap_check(&heap));
+        ka_heap_free_unsized(&heap, runs[i]);
+        KIT_CHECK(reported(KA_MISUSE_DOUBLE_FREE, runs[i]));
+        ka_heap_free_unsized(&heap, runs[i / 2]);
+        KIT_CHECK(reported(KA_MISUSE_DOUBLE_FREE, runs[i / 2]));
+    }
+    KIT_EXPECT(most > heap.table->park_pages);
+    KIT_EXPECT(ka_get_stats(&heap.allocator).live == 0);
+    sound(0);
+    ka_heap_flush(&heap);
+    KIT_EXPECT(m->parked_pages == 0 && heap.outside == 0);
+    close_heap();
+}
+
 static const kit_case cases[] = {
     { "double free: the slab has the block", double_free_in_the_slab },
     { "double free: the slab is gone", double_free_behind_the_slab },
@@ -304,6 +356,8 @@ static const kit_case cases[] = {
     { "magazine: found at flush", found_at_flush },
     { "magazine: found when it is full", found_when_the_magazine_is_full },
     { "magazine: page runs", runs_with_magazines },
+    { "magazine: lengths of parked runs", lengths_of_parked_runs },
+    { "magazine: parked runs give way", parked_runs_give_way },
 };
 
 int main(void)

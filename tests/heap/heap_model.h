@@ -80,7 +80,8 @@ static inline size_t model_rounded(const model *m, size_t size, size_t align)
 {
     if (ka_class_serves(size, align, m->heap->page_shift))
         return m->heap->table->classes.of[ka_class_of_layout(size, align)].size;
-    return ka_round_up(size, ka_heap_page(m->heap));
+    size_t pages = ka_round_up(size, ka_heap_page(m->heap)) >> m->heap->page_shift;
+    return ka_park_round(pages, m->heap->table->round_pages) << m->heap->page_shift;
 }
 
 static inline const char *model_prove(const model *m)
@@ -110,7 +111,8 @@ static inline bool model_refusal_justified(const model *m, size_t size, size_t a
     bool small = ka_class_serves(size, align, heap->page_shift);
     unsigned class = small ? ka_class_of_layout(size, align) : 0;
     size_t pages = small ? heap->table->classes.of[class].pages
-                         : (size >> heap->page_shift) + 1 + (ka_max(align >> heap->page_shift, 1) - 1);
+                         : ka_park_round((size >> heap->page_shift) + 1, heap->table->round_pages) +
+                               (ka_max(align >> heap->page_shift, 1) - 1);
     uint32_t number = 0;
     KA_HEAP_EACH_SEGMENT (heap, segment, number) {
         ka_runs_stats census;
