@@ -75,7 +75,8 @@ void ka_heap_hardened_free(ka_heap *heap, unsigned class, void *block, const voi
 void ka_heap_delayed_flush(ka_heap *heap);
 size_t ka_heap_delayed_bytes(const ka_heap *heap, size_t *blocks);
 
-/* Releases what this CPU has parked, if that is `pages` pages or more. false: it has less, or its magazines are busy. */
+/* Releases what this CPU has parked, if that is `pages` pages or more. false: it has less, or its magazines are busy.
+ */
 bool ka_heap_unpark_all(ka_heap *heap, uint32_t pages);
 
 /* Gives this CPU magazines if it has none and the context allows it. */

@@ -41,7 +41,7 @@ typedef struct ka_magazines {
     void *parked[KA_PARK_LENGTHS][KA_PARK_EACH];   /* the newest first; then NULL */
     uint32_t parked_pages;                         /* of all of them */
     uint32_t park_hand;                            /* the length that gives way next */
-    uint32_t drains; /* of the heap's, when these were last asked to be empty */
+    uint32_t drains;                               /* of the heap's, when these were last asked to be empty */
 } ka_magazines;
 
 /* Always busy: what stands for the magazines of who has none. */
