@@ -619,7 +619,8 @@ static void threads_on(bool commits, uint64_t seed)
     (void)ka_heap_trim(&heap, 0);
     KIT_EXPECT(arena.held == 2 + ka_heap_segment_end(&heap));
     KIT_CHECK_SOUND(ka_heap_check(&heap));
-    KIT_EXPECT(arena.unreserves > 16 && ka_heap_fini(&heap) == 0 && arena.held == 0 && arena.faults == 0);
+    KIT_EXPECT(arena.unreserves > 0); /* how many, is up to who runs when */
+    KIT_EXPECT(ka_heap_fini(&heap) == 0 && arena.held == 0 && arena.faults == 0);
 }
 
 static void threads_whole(void)
