@@ -20,6 +20,8 @@ function(ka_kernel name)
     target_link_options(${name}.elf PRIVATE -nostdlib -static -no-pie -Wl,-T,${script} -Wl,--build-id=none
         -Wl,-z,max-page-size=4096)
     set_target_properties(${name}.elf PROPERTIES LINK_DEPENDS ${script})
+    add_custom_command(TARGET ${name}.elf POST_BUILD VERBATIM # where gdb looks for it
+        COMMAND ${CMAKE_COMMAND} -E create_symlink ${PROJECT_SOURCE_DIR}/bindings/gdb/kernel_alloc.py ${name}.elf-gdb.py)
 endfunction()
 
 ka_kernel(demo examples/kernel/*.c tools/trace/*.c)
@@ -59,6 +61,8 @@ if(KA_ARCH STREQUAL "x86_64")
     ka_test(kernel/hypervisor env SECONDS_MAX=300 ${PROJECT_SOURCE_DIR}/tools/run-kernel.sh
         ${PROJECT_BINARY_DIR}/hypervisor_check.elf)
     ka_test(kernel/hypervisor-demo ${PROJECT_SOURCE_DIR}/tests/hypervisor/demo_test.sh
+        ${PROJECT_BINARY_DIR}/hypervisor.elf)
+    ka_test(kernel/gdb ${PROJECT_SOURCE_DIR}/tests/kernel/gdb_test.sh ${PROJECT_BINARY_DIR}/demo.elf
         ${PROJECT_BINARY_DIR}/hypervisor.elf)
 endif()
 

@@ -166,6 +166,7 @@ static uintptr_t table_lay_out(ka_heap *heap, uintptr_t at, unsigned min_blocks,
     table->segments = segments;
     table->places = in_range;
     table->place_count = places;
+    table->slots = KA_PORT_MAX_CPUS + 1;
     table->far = hash;
     table->delayed = delayed;
     table->far_shift = far == 0 ? 0 : 64 - ka_highest_bit(far);

@@ -64,6 +64,7 @@ typedef struct ka_heap_table {
     uintptr_t *delayed;      /* of a hardened heap: KA_HEAP_DELAYED blocks that were freed, or 0 */
     uint64_t random;
     uint32_t delayed_next;
+    uint32_t slots;          /* entries of ka_heap.magazines; for who reads a heap from outside, as gdb does */
     uint32_t segment_end;    /* no entry from here on was ever used */
     uint32_t magazine_bytes; /* at most so much memory in one magazine */
     uint32_t park_pages;     /* longer runs are not parked */
