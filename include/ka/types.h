@@ -24,7 +24,11 @@
 #define KA_MUST_USE        __attribute__((__warn_unused_result__))
 #define KA_UNUSED          __attribute__((__unused__))
 #define KA_NORETURN        __attribute__((__noreturn__))
+#if defined(__clang__)
 #define KA_PRINTF(at, first) __attribute__((__format__(__printf__, at, first)))
+#else /* gcc means Microsoft's formats by printf where it makes code for Windows */
+#define KA_PRINTF(at, first) __attribute__((__format__(__gnu_printf__, at, first)))
+#endif
 #define KA_LIKELY(x)       __builtin_expect(!!(x), 1)
 #define KA_UNLIKELY(x)     __builtin_expect(!!(x), 0)
 #define KA_NOINLINE        __attribute__((__noinline__))

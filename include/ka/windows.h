@@ -1,0 +1,100 @@
+/* ka/windows.h: what the Windows port adds, for kernel-mode drivers of 64-bit Windows 7 and later.
+ *
+ * | allocator | for | alloc and free at IRQL |
+ * |---|---|---|
+ * | ka_nt_pool, ka_kernel | the system's pool, a tag for each allocator | <= DISPATCH_LEVEL; pageable <= APC_LEVEL |
+ * | ka_physical (ka/physical.h), ka_nt_contiguous | physically contiguous, with limits | <= DISPATCH_LEVEL |
+ *
+ * Flags: 0, KA_NOWAIT and KA_ATOMIC are the same to the pool, which never waits. KA_ANY_CONTEXT is refused; the general
+ * heap (ka/heap.h) honours it. KA_PAGEABLE is paged pool, refused (and reported as KA_MISUSE_CONTEXT) above APC_LEVEL.
+ * In a build with KA_CFG_DEBUG each call asserts its IRQL.
+ *
+ * Nothing here includes a header of the WDK.
+ */
+#ifndef KA_WINDOWS_H
+#define KA_WINDOWS_H
+
+#include <ka/alloc.h>
+
+KA_BEGIN_DECLS
+
+/* ---- life ---- */
+
+/* Four characters as the system writes a pool tag: KA_TAG('K','a','l','c') is shown as "Kalc" by !poolused. A character
+ * that cannot be printed does not compile. */
+#define KA_TAG(a, b, c, d)                                                                                   \
+    ((uint32_t)(KA_TAG_BYTE_(a) | KA_TAG_BYTE_(b) << 8 | KA_TAG_BYTE_(c) << 16 | KA_TAG_BYTE_(d) << 24))
+#define KA_TAG_BYTE_(c) ((uint32_t)(c) + 0u * (uint32_t)sizeof(char[(c) >= 0x20 && (c) <= 0x7e ? 1 : -1]))
+
+#define KA_NT_TAG KA_TAG('K', 'A', 'l', 'c') /* of what the library takes for itself */
+
+/* Makes the port ready: looks up what this Windows has, counts its processors. First thing in DriverEntry: before it,
+ * every allocation is refused. PASSIVE_LEVEL.
+ *
+ * tag      of ka_kernel; 0: KA_NT_TAG
+ * returns  false: the tag cannot be printed
+ */
+KA_MUST_USE bool ka_nt_start(uint32_t tag);
+
+/* Ends it: last thing in the driver's unload routine. What is still live of ka_physical is reported as a leak through the
+ * misuse hook. PASSIVE_LEVEL. Returns the count of live blocks. */
+size_t ka_nt_stop(void);
+
+/* ---- the pool ---- */
+
+/* The system's pool. Non-paged memory is not executable, but on Windows 7, which has no other. Blocks are aligned to 16
+ * by the pool; what is aligned to more, up to a page, is a request of a page where the pool would need a page anyway;
+ * all else takes `align` bytes more, and two words in front of the block remember where the request began. A free
+ * passes the tag, so that the system stops at a block of another allocator.
+ *
+ * Not counted: the system counts by tag (!poolused), ka_tagged by call site. */
+typedef struct ka_nt_pool {
+    ka_allocator allocator; /* the interface; pass &x.allocator to ka_alloc and friends */
+    uint64_t flags;         /* of ExAllocatePool2, for a request without flags */
+    uint32_t tag;
+    uint32_t node;     /* KA_NT_ANY_NODE, or a number */
+    uint32_t priority; /* EX_POOL_PRIORITY */
+    bool exact;
+} ka_nt_pool;
+
+typedef enum ka_nt_priority { KA_NT_NORMAL, KA_NT_LOW, KA_NT_HIGH } ka_nt_priority;
+
+#define KA_NT_ANY_NODE UINT32_MAX
+
+/* All zero but the tag: non-paged, not executable, any node, normal priority. */
+typedef struct ka_nt_pool_options {
+    uint32_t tag;            /* KA_TAG; four characters that can be printed */
+    bool pageable;           /* every block is, as if each request had KA_PAGEABLE */
+    bool executable;         /* non-paged memory that can run. To be avoided */
+    ka_nt_priority priority; /* when the system is short of memory: low is refused first */
+    bool on_node;            /* non-paged memory of `node`, before others; a preference where the system cannot say */
+    bool exact;              /* no other node will do: refused where the system cannot say (before Windows 10 2004) */
+    uint32_t node;
+} ka_nt_pool_options;
+
+/* Makes an allocator over the pool. It needs no end. Any IRQL.
+ * returns  false and nothing changed: the tag has a character that cannot be printed, or the options contradict each
+ *          other (pageable and executable, pageable on a node, exact without on_node) */
+KA_MUST_USE bool ka_nt_pool_init(ka_nt_pool *pool, const ka_nt_pool_options *options);
+
+/* ---- the end ---- */
+
+/* KeBugCheckEx is called with this code, and
+ *   parameter 1                     2                  3                   4
+ *   KA_NT_BUGCHECK_PANIC            the message        the file's name     the line: ka_port_panic, a failed assertion
+ *   KA_NT_BUGCHECK_NO_MEMORY        size               alignment           0: ka_nt_stop_on_alloc_error
+ *   KA_NT_BUGCHECK_MISUSE + kind    the allocator      the block           its size: ka_nt_stop_on_misuse
+ * Texts are addresses of zero-terminated strings (WinDbg: da). The same is written by DbgPrintEx before. */
+#define KA_NT_BUGCHECK           0xE0004B41u /* "KA", with the bits of a code that is not Microsoft's */
+#define KA_NT_BUGCHECK_PANIC     0u
+#define KA_NT_BUGCHECK_NO_MEMORY 1u
+#define KA_NT_BUGCHECK_MISUSE    16u /* to which the ka_misuse is added */
+
+/* Handlers to be set (ka/handler.h) by a driver that wants a machine with a damaged heap to stop. Any IRQL. */
+void ka_nt_stop_on_misuse(void *context, ka_misuse kind, ka_allocator *allocator, const void *block, size_t size,
+                          const void *site);
+void ka_nt_stop_on_alloc_error(void *context, size_t size, size_t align);
+
+KA_END_DECLS
+
+#endif

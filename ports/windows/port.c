@@ -1,0 +1,59 @@
+/* ports/windows/port.c: the cold half of the Windows port: log, panic, start and end. */
+#include <ka/handler.h>
+#include <ka/windows.h>
+
+#include "nt.h"
+#include "ports/contract.h"
+
+unsigned ka_nt_cpus;
+
+/* DbgPrintEx takes any IRQL for text without wide characters. Errors are shown without a change of filters. */
+void ka_port_log(const char *line, size_t length)
+{
+    (void)DbgPrintEx(DPFLTR_IHVDRIVER_ID, DPFLTR_ERROR_LEVEL, "kernel_alloc: %.*s\n", (int)length, line);
+}
+
+void ka_port_panic(const char *message, const char *file, unsigned line)
+{
+    (void)DbgPrintEx(DPFLTR_IHVDRIVER_ID, DPFLTR_ERROR_LEVEL, "kernel_alloc: panic: %s (%s:%u)\n", message, file, line);
+    KeBugCheckEx(KA_NT_BUGCHECK, KA_NT_BUGCHECK_PANIC, (ULONG_PTR)message, (ULONG_PTR)file, line);
+}
+
+void ka_nt_stop_on_misuse(void *context, ka_misuse kind, ka_allocator *allocator, const void *block, size_t size,
+                          const void *site)
+{
+    (void)context;
+    ka_log("%s: %s: block %p, size %zu, from %p", allocator->ops == NULL ? "?" : allocator->ops->name,
+           ka_misuse_name(kind), block, size, site);
+    KeBugCheckEx(KA_NT_BUGCHECK, KA_NT_BUGCHECK_MISUSE + (ULONG_PTR)kind, (ULONG_PTR)allocator, (ULONG_PTR)block, size);
+}
+
+void ka_nt_stop_on_alloc_error(void *context, size_t size, size_t align)
+{
+    (void)context;
+    ka_log("allocation error: layout { size: %zu, align: %zu }", size, align);
+    KeBugCheckEx(KA_NT_BUGCHECK, KA_NT_BUGCHECK_NO_MEMORY, size, align, 0);
+}
+
+uintptr_t ka_nt_find(const WCHAR *name)
+{
+    UNICODE_STRING string;
+    RtlInitUnicodeString(&string, name);
+    return (uintptr_t)MmGetSystemRoutineAddress(&string);
+}
+
+bool ka_nt_start(uint32_t tag)
+{
+    tag = tag != 0 ? tag : KA_NT_TAG;
+    if (!ka_nt_tag_valid(tag))
+        return false;
+    ka_nt_pool_start(tag);
+    ULONG count = KeQueryMaximumProcessorCountEx(ALL_PROCESSOR_GROUPS);
+    ka_nt_cpus = count < KA_PORT_MAX_CPUS ? count : KA_PORT_MAX_CPUS;
+    return true;
+}
+
+size_t ka_nt_stop(void)
+{
+    return 0;
+}
