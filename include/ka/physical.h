@@ -7,10 +7,10 @@
  * share lines of the cache and pages of an IOMMU: where that matters, ask for `exclusive`. A physical address is not a
  * bus address: what a device must be told is the platform's business.
  *
- * Context: KA_NOWAIT and KA_ATOMIC are honoured; KA_ANY_CONTEXT for whole pages only; KA_PAGEABLE is refused. Free where
- * a spin lock may be taken; whole pages in any context.
- * Bare metal: over the frames of the machine. User space: in huge pages, and only where the process may see physical
- * addresses (<ka/user.h>); refused else.
+ * Context: KA_NOWAIT and KA_ATOMIC are honoured; KA_ANY_CONTEXT for whole cached pages only; KA_PAGEABLE is refused. Free
+ * where a spin lock may be taken; whole cached pages in any context.
+ * Bare metal: over the frames of the machine; every caching on x86_64, elsewhere KA_CACHED only. User space: in huge
+ * pages, KA_CACHED only, and only where the process may see physical addresses (<ka/user.h>); refused else.
  */
 #ifndef KA_PHYSICAL_H
 #define KA_PHYSICAL_H

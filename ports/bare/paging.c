@@ -289,6 +289,70 @@ bool bare_is_mapped(const void *address, uint64_t *physical)
     return true;
 }
 
+/* ---- caching ---- */
+
+/* A large page becomes a table of smaller ones that say the same, down to level 1. NULL: no frame for a table. */
+static ka_arch_entry *walk_splitting(uintptr_t address)
+{
+    for (;;) {
+        unsigned level;
+        ka_arch_entry *entry = walk(address, &level);
+        if (level == 1)
+            return entry;
+        bare_frame frame = bare_frame_take();
+        if (frame.number == 0)
+            return NULL;
+        ka_arch_entry *table = bare_frame_memory(frame);
+        for (size_t i = 0; i < ENTRIES; i++)
+            table[i] = ka_arch_entry_part(*entry, level, i);
+        *(volatile ka_arch_entry *)entry = ka_arch_entry_table(frame.number << KA_ARCH_PAGE_SHIFT);
+    }
+}
+
+static bare_map_result split_all(uintptr_t base, size_t pages)
+{
+    for (size_t i = 0; i < pages; i++) {
+        unsigned level;
+        if (!ka_arch_entry_present(*walk(base + i * PAGE, &level)))
+            return BARE_MAP_NOT_MAPPED;
+    }
+    for (size_t i = 0; i < pages; i++)
+        if (walk_splitting(base + i * PAGE) == NULL)
+            return BARE_MAP_NO_FRAME;
+    return BARE_MAP_OK;
+}
+
+bare_map_result bare_set_caching(void *memory, size_t pages, ka_caching caching)
+{
+    uintptr_t base = (uintptr_t)memory;
+    if (!range_valid(base, pages))
+        return BARE_MAP_BAD_ADDRESS;
+    ka_port_lock_state state = ka_port_lock_take(&paging_lock);
+    bare_map_result result = split_all(base, pages);
+    for (size_t i = 0; i < pages && result == BARE_MAP_OK; i++) {
+        unsigned level;
+        ka_arch_entry *entry = walk(base + i * PAGE, &level);
+        *entry = ka_arch_entry_cached(*entry, caching);
+    }
+    ka_port_lock_give(&paging_lock, state);
+    if (result == BARE_MAP_OK) {
+        ka_arch_flush_everywhere(base, pages);
+        ka_arch_cache_clean(base, pages * PAGE);
+    }
+    return result;
+}
+
+ka_caching bare_caching(const void *address)
+{
+    unsigned level;
+    ka_port_lock_state state = ka_port_lock_take(&paging_lock);
+    ka_arch_entry entry = *walk((uintptr_t)address, &level);
+    ka_port_lock_give(&paging_lock, state);
+    return ka_arch_entry_caching(entry);
+}
+
+/* ---- the image ---- */
+
 /* Changes the rights of small pages; those that are not mapped stay so. */
 static void protect_range(char *from, char *to, bool writable, bool executable)
 {

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ka/physical.h>
+
 typedef enum bare_map_result {
     BARE_MAP_OK,
     BARE_MAP_BAD_ADDRESS, /* not on a page boundary, or not an address that can be mapped */
@@ -49,6 +51,18 @@ bare_map_result bare_unmap(void *base, size_t pages);
  */
 bare_map_result bare_hide(void *base, size_t pages);
 bare_map_result bare_show(void *base, size_t pages);
+
+/* Changes how memory at its own address is cached, on all CPUs; what the caches have of it is written back first. Large
+ * pages are split, into tables that stay.
+ *
+ * pages    whoever owns them does not use them meanwhile
+ * caching  one that ka_arch_has_caching
+ * returns  BARE_MAP_OK; BARE_MAP_BAD_ADDRESS, BARE_MAP_NOT_MAPPED, or BARE_MAP_NO_FRAME for a table: nothing is changed
+ */
+bare_map_result bare_set_caching(void *base, size_t pages, ka_caching caching);
+
+/* How a mapped page is cached. */
+ka_caching bare_caching(const void *address);
 
 /* Whether an address is mapped, and to which physical address. `physical` may be NULL. */
 bool bare_is_mapped(const void *address, uint64_t *physical);

@@ -12,20 +12,19 @@ static ka_physical_allocator any;
 
 ka_allocator *const ka_physical = &any.allocator;
 
-static bool has_caching(ka_caching caching)
-{
-    return caching == KA_CACHED;
-}
-
 static void *map(uint64_t first, uint64_t count, ka_caching caching)
 {
-    (void)count, (void)caching;
-    return bare_frame_memory(ka_frame_of(first));
+    void *memory = bare_frame_memory(ka_frame_of(first));
+    if (caching != KA_CACHED && bare_set_caching(memory, (size_t)count, caching) != BARE_MAP_OK)
+        return NULL;
+    return memory;
 }
 
 static void unmap(void *memory, uint64_t count, ka_caching caching)
 {
-    (void)memory, (void)count, (void)caching;
+    (void)caching;
+    bare_map_result result = bare_set_caching(memory, (size_t)count, KA_CACHED);
+    KA_ASSERT(result == BARE_MAP_OK); /* all is split by now */
 }
 
 static uint64_t frame_of(const void *memory)
@@ -41,7 +40,7 @@ static const ka_physical_source source = {
     .map = map,
     .unmap = unmap,
     .frame_of = frame_of,
-    .has_caching = has_caching,
+    .has_caching = ka_arch_has_caching,
 };
 
 ka_physical_error ka_physical_init(ka_physical_allocator *instance, const ka_physical_limits *limits)

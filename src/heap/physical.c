@@ -117,7 +117,7 @@ static void *pages_alloc(ka_physical_allocator *p, uint64_t count, size_t align,
     void *memory = p->source->map(first, count, p->limits.caching);
     if (memory == NULL) {
         (void)run_put(p->source, first, count);
-        return refuse(p, KA_PHYSICAL_NO_CACHING);
+        return refuse(p, KA_PHYSICAL_NO_MEMORY);
     }
     return memory;
 }

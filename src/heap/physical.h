@@ -15,7 +15,7 @@ typedef struct ka_physical_source {
     size_t align;     /* least alignment that devices can live with: a line of the cache where they are not coherent */
     size_t max_align; /* up to here an address is aligned as the physical address is */
 
-    /* The memory of frames [first, first + count), mapped with this caching; NULL: it cannot be mapped so. Any context
+    /* The memory of frames [first, first + count), mapped with this caching; NULL: no memory for that. Any context
      * for KA_CACHED. */
     void *(*map)(uint64_t first, uint64_t count, ka_caching caching);
     void (*unmap)(void *memory, uint64_t count, ka_caching caching);

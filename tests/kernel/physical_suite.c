@@ -78,6 +78,81 @@ static void limits(void)
     KIT_EXPECT(ka_physical_fini(&own) == 0);
 }
 
+/* All pages of a block are cached so. */
+static bool is_cached_as(const char *block, size_t size, ka_caching caching)
+{
+    for (size_t i = 0; i < size; i += PAGE)
+        if (bare_caching(block + i) != caching)
+            return false;
+    return bare_caching(block + size - 1) == caching;
+}
+
+static void check_caching(ka_caching caching)
+{
+    ka_physical_allocator p;
+    ka_physical_limits limits = { .caching = caching };
+    ka_physical_error error = ka_physical_init(&p, &limits);
+    KIT_EXPECT(error == (ka_arch_has_caching(caching) ? KA_PHYSICAL_OK : KA_PHYSICAL_NO_CACHING));
+    if (error != KA_PHYSICAL_OK)
+        return;
+    for (size_t size = 64; size <= 5 * PAGE; size += 3 * PAGE / 2) { /* packed, and whole pages */
+        char *block = ka_alloc(&p.allocator, size, 64, KA_ZERO);
+        KIT_CHECK(block != NULL);
+        KIT_EXPECT(is_cached_as(block, size, caching) && contiguous((unsigned char *)block, size));
+        KIT_EXPECT(block[0] == 0 && block[size - 1] == 0);
+        kit_stamp(block, size, size);
+        KIT_EXPECT(kit_stamped(block, size, size));
+        KIT_EXPECT(size < PAGE ||
+                   ka_alloc(&p.allocator, PAGE, PAGE, caching == KA_CACHED ? KA_PAGEABLE : KA_ANY_CONTEXT) == NULL);
+        ka_free(&p.allocator, block, size, 64);
+        KIT_EXPECT(is_cached_as(block, size, KA_CACHED)); /* the next owner knows nothing of this */
+    }
+    KIT_EXPECT(ka_physical_fini(&p) == 0);
+}
+
+/* Tables that large pages were split into stay; a second round needs no more of them. */
+static void every_caching(void)
+{
+    size_t before = 0;
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned caching = KA_CACHED; caching <= KA_WRITE_COMBINED; caching++)
+            check_caching((ka_caching)caching);
+        KIT_EXPECT(round == 0 || bare_frames_free() == before);
+        before = bare_frames_free();
+    }
+}
+
+/* Without a frame for a table nothing is changed; nor where nothing is mapped, or not by whole pages. */
+static void caching_errors(void)
+{
+    if (!ka_arch_has_caching(KA_UNCACHED))
+        return;
+    KIT_EXPECT(bare_set_caching((void *)0x600000000000, 1, KA_UNCACHED) == BARE_MAP_NOT_MAPPED);
+    KIT_EXPECT(bare_set_caching((void *)0x40001234, 1, KA_UNCACHED) == BARE_MAP_BAD_ADDRESS);
+    ka_physical_allocator p;
+    KIT_CHECK(ka_physical_init(&p, &(ka_physical_limits){ .caching = KA_UNCACHED }) == KA_PHYSICAL_OK);
+    bare_frame list = { 0 }, frame;
+    for (frame = bare_frame_take(); frame.number != 0; frame = bare_frame_take()) {
+        *(uint64_t *)bare_frame_memory(frame) = list.number;
+        list = frame;
+    }
+    /* The frames come back one by one. The first that lies in a large page is not enough: its table would take another. */
+    size_t refused = 0, back = 0;
+    while (list.number != 0) {
+        frame = list;
+        list.number = *(uint64_t *)bare_frame_memory(frame);
+        bare_frames_give(frame, 1);
+        back++;
+        if (refused == 0) {
+            void *page = ka_alloc(&p.allocator, PAGE, PAGE, 0);
+            refused += page == NULL && ka_physical_last_error(&p.allocator) == KA_PHYSICAL_NO_MEMORY;
+            ka_free(&p.allocator, page, PAGE, PAGE);
+            KIT_EXPECT(bare_frames_free() == back && bare_caching(bare_frame_memory(frame)) == KA_CACHED);
+        }
+    }
+    KIT_EXPECT(refused == 1 && ka_physical_fini(&p) == 0);
+}
+
 static void errors(void)
 {
     ka_physical_allocator p;
@@ -109,6 +184,8 @@ static const kit_case cases[] = {
     { "sizes and alignments", sizes_and_alignments },
     { "64 descriptors take one page", descriptors_are_packed },
     { "limits", limits },
+    { "every caching", every_caching },
+    { "caching that cannot be", caching_errors },
     { "errors", errors },
     { "the address of other memory", other_memory },
 };

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ka/physical.h>
+
 /* ---- hot half: inlines ---- */
 
 static inline void ka_arch_relax(void)
@@ -123,6 +125,8 @@ static inline uint64_t ka_arch_entry_address(ka_arch_entry entry)
 {
     return entry & KA_ARCH_ENTRY_ADDRESS;
 }
+
+#include "ports/arch/virt/cached.h"
 
 /* The same root serves both halves of the addresses. */
 static inline ka_arch_entry *ka_arch_root(void)

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ka/physical.h>
+
 /* ---- hot half: inlines ---- */
 
 /* The pause of Zihintpause; a fence that does nothing on CPUs without it. */
@@ -120,6 +122,8 @@ static inline uint64_t ka_arch_entry_address(ka_arch_entry entry)
 {
     return (entry >> 10 & ((UINT64_C(1) << 44) - 1)) << KA_ARCH_PAGE_SHIFT;
 }
+
+#include "ports/arch/virt/cached.h"
 
 static inline ka_arch_entry *ka_arch_root(void)
 {

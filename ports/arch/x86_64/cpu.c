@@ -24,14 +24,17 @@ typedef struct cpu {
     _Alignas(64) char double_fault_stack[4096];
 } cpu;
 
+#define MSR_PAT     0x277u
 #define MSR_GS_BASE 0xc0000101u
+
+/* What an entry's bits for caching stand for: as after reset, but write-combining (1) in the place of write-through. */
+#define ATTRIBUTES UINT64_C(0x0007040600070106)
 
 static cpu cpus[KA_ARCH_MAX_CPUS];
 
-static void gs_set(const void *base)
+static void msr_write(uint32_t number, uint64_t value)
 {
-    uint64_t at = (uintptr_t)base;
-    __asm__ volatile("wrmsr" : : "c"(MSR_GS_BASE), "a"((uint32_t)at), "d"((uint32_t)(at >> 32)) : "memory");
+    __asm__ volatile("wrmsr" : : "c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
 static void segments_load(cpu *self)
@@ -51,7 +54,8 @@ void ka_cpu_begin(unsigned number)
 {
     cpu *self = &cpus[number];
     self->number = number;
-    gs_set(self);
+    msr_write(MSR_GS_BASE, (uintptr_t)self);
+    msr_write(MSR_PAT, ATTRIBUTES); /* no page uses what changes */
     segments_load(self);
     ka_exceptions_load();
 }

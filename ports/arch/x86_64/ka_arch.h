@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <ka/physical.h>
+
 /* ---- hot half: inlines ---- */
 
 static inline void ka_arch_relax(void)
@@ -68,8 +70,8 @@ static inline unsigned ka_arch_cpu(void)
  *
  *   63  62      52 51                    12 11  9 8 7 6 5 4 3 2 1 0
  *  +---+----------+------------------------+-----+-+-+-+-+-+-+-+-+-+
- *  |NX |    0     |  address of the frame  |  0  | |L| | | | | |W|P|   L large page, W writable, P present
- *  +---+----------+------------------------+-----+-+-+-+-+-+-+-+-+-+
+ *  |NX |    0     |  address of the frame  |  0  | |L| | |C|T| |W|P|   L large page, C and T caching, W writable,
+ *  +---+----------+------------------------+-----+-+-+-+-+-+-+-+-+-+   P present
  */
 
 #define KA_ARCH_PAGE_SHIFT 12
@@ -83,6 +85,9 @@ typedef uint64_t ka_arch_entry;
 
 #define KA_ARCH_ENTRY_PRESENT  ((ka_arch_entry)1)
 #define KA_ARCH_ENTRY_WRITABLE ((ka_arch_entry)2)
+#define KA_ARCH_ENTRY_CACHING  ((ka_arch_entry)0x18) /* a number in the CPU's attribute table, see cpu.c */
+#define KA_ARCH_ENTRY_COMBINED ((ka_arch_entry)0x08)
+#define KA_ARCH_ENTRY_UNCACHED ((ka_arch_entry)0x18)
 #define KA_ARCH_ENTRY_LARGE    ((ka_arch_entry)0x80)
 #define KA_ARCH_ENTRY_NX       ((ka_arch_entry)1 << 63)
 #define KA_ARCH_ENTRY_ADDRESS  UINT64_C(0x000ffffffffff000)
@@ -114,6 +119,40 @@ static inline bool ka_arch_entry_maps(ka_arch_entry entry, unsigned level)
 static inline uint64_t ka_arch_entry_address(ka_arch_entry entry)
 {
     return entry & KA_ARCH_ENTRY_ADDRESS;
+}
+
+/* The same for a piece of a large page: the entry number `index` of the table that takes its place, one level down. */
+static inline ka_arch_entry ka_arch_entry_part(ka_arch_entry entry, unsigned level, size_t index)
+{
+    unsigned shift = KA_ARCH_PAGE_SHIFT + (level - 2) * KA_ARCH_INDEX_BITS;
+    return (entry & ~(level == 2 ? KA_ARCH_ENTRY_LARGE : 0)) + ((ka_arch_entry)index << shift);
+}
+
+/* How a page is cached, by its entry of level 1; and that entry, cached otherwise. */
+static inline ka_caching ka_arch_entry_caching(ka_arch_entry entry)
+{
+    ka_arch_entry caching = entry & KA_ARCH_ENTRY_CACHING;
+    return caching == 0 ? KA_CACHED : caching == KA_ARCH_ENTRY_COMBINED ? KA_WRITE_COMBINED : KA_UNCACHED;
+}
+
+static inline ka_arch_entry ka_arch_entry_cached(ka_arch_entry entry, ka_caching caching)
+{
+    static const ka_arch_entry of[] = { 0, KA_ARCH_ENTRY_UNCACHED, KA_ARCH_ENTRY_COMBINED };
+    return (entry & ~KA_ARCH_ENTRY_CACHING) | of[caching];
+}
+
+static inline bool ka_arch_has_caching(ka_caching caching)
+{
+    (void)caching;
+    return true;
+}
+
+/* Writes what any CPU's caches have of the range to memory, and forgets it there. */
+static inline void ka_arch_cache_clean(uintptr_t base, size_t size)
+{
+    for (size_t i = 0; i < size; i += 64) /* a line may be longer, not shorter */
+        __asm__ volatile("clflush (%0)" : : "r"(base + i) : "memory");
+    __asm__ volatile("mfence" : : : "memory");
 }
 
 /* The root table in use. */
