@@ -52,6 +52,8 @@ typedef struct ka_heap_options {
                                many, when it is needed, and gets it back when it is empty; `size` is the bound of all
                                of them. Their records are reserved apart (about 1.2 % of a segment each, aligned to a
                                page) and kept to the end. The source needs no `commit` if what it reserves is memory */
+    bool unaligned;         /* scattered: `reserve` is asked for segments aligned to a page only. A request that might not
+                               fit into a new one for its alignment gets none made */
     ka_cross_call *cross_call; /* reaches other CPUs for ka_heap_drain; NULL: they are asked and come themselves */
     bool hardened;          /* see KA_HEAP_DELAYED */
     uint64_t seed;          /* of a hardened heap's random choices: from the kernel's source of entropy */
@@ -167,7 +169,7 @@ struct ka_heap {
     ka_allocator allocator;
     const char *name;
     ka_page_source source;
-    bool has_source, reserved_here, zeroed, scattered, hardened; /* has_source: pages are committed */
+    bool has_source, reserved_here, zeroed, scattered, unaligned, hardened; /* has_source: pages are committed */
     unsigned page_shift, segment_shift;
     uintptr_t base; /* the range; a scattered heap has none */
     size_t size, keep;

@@ -27,6 +27,8 @@ static bool options_valid(const ka_heap_options *o, unsigned page_shift, unsigne
     if (o->scattered)
         return o->base == NULL && o->map_all == NULL && o->source != NULL && o->source->reserve != NULL &&
                o->size >> segment_shift != 0 && o->size >> segment_shift <= MAX_FAR;
+    if (o->unaligned)
+        return false;
     if (o->base == NULL)
         return o->source != NULL && o->source->reserve != NULL && o->source->commit != NULL;
     return (uintptr_t)o->base % page == 0 && o->size <= UINTPTR_MAX - (uintptr_t)o->base &&
@@ -80,6 +82,7 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
         heap->source = *options->source;
     heap->has_source = heap->source.commit != NULL;
     heap->scattered = options->scattered;
+    heap->unaligned = options->unaligned;
     heap->cross_call = options->cross_call;
     heap->hardened = options->hardened;
     heap->zeroed = options->zeroed && !heap->has_source;

@@ -5,7 +5,8 @@
  * that the bits hash to upwards, up to a word that is 0. A word is written once its segment is whole, and is steady as
  * long as somebody owns a page there; a word that is taken out becomes FAR_OLD, which is passed over and may be used
  * again. So who looks for the segment of a block of its own finds it, whatever others add and take out meanwhile.
- * Several claimed ranges may share their upper bits: each has its word.
+ * Several claimed ranges may share their upper bits: each has its word. A segment that is aligned to a page only lies
+ * across a border of the upper bits, and has a word for each side.
  *
  * Giving back. A trimmer owns all pages of a segment first, as if it had claimed one run of them (ka_runs_vacate). From
  * there on nobody finds anything in it, and whoever has read its record before owns nothing in it. Then the word goes,
@@ -66,9 +67,9 @@ ka_segment *ka_heap_far_segment_of(const ka_heap *heap, uintptr_t address)
     return NULL;
 }
 
-static void far_add(ka_heap *heap, const ka_segment *segment)
+static void word_add(ka_heap *heap, uint64_t key, uint32_t number)
 {
-    uint64_t key = far_key(heap, segment->base), word = far_word(key, segment->number);
+    uint64_t word = far_word(key, number);
     uint32_t mask = far_mask(heap), at = far_start(heap, key);
     for (;; at = (at + 1) & mask) { /* at most half of the words are in use */
         uint64_t found = ka_load_relaxed_64(&heap->table->far[at]);
@@ -77,13 +78,23 @@ static void far_add(ka_heap *heap, const ka_segment *segment)
     }
 }
 
-static void far_remove(ka_heap *heap, uintptr_t base, uint32_t number)
+static void word_remove(ka_heap *heap, uint64_t key, uint32_t number)
 {
-    uint64_t key = far_key(heap, base), word = far_word(key, number);
+    uint64_t word = far_word(key, number);
     uint32_t mask = far_mask(heap), at = far_start(heap, key);
     while (ka_load_relaxed_64(&heap->table->far[at]) != word)
         at = (at + 1) & mask;
     ka_store_release_64(&heap->table->far[at], FAR_OLD);
+}
+
+/* Calls for the upper bits of the segment's first byte, and for those of the last one if they are others. */
+static void far_each(ka_heap *heap, const ka_segment *segment, void (*call)(ka_heap *, uint64_t, uint32_t))
+{
+    uint64_t first = far_key(heap, segment->base);
+    uint64_t last = far_key(heap, segment->base + ((uintptr_t)segment->page_count << heap->page_shift) - 1);
+    call(heap, first, segment->number);
+    if (last != first)
+        call(heap, last, segment->number);
 }
 
 /* ---- claims ---- */
@@ -143,7 +154,7 @@ bool ka_heap_claim(ka_heap *heap, void *base, size_t size)
     ka_fetch_add_ptr(&heap->held, size);
     while (made != NULL) {
         ka_segment *next = made->next;
-        far_add(heap, made);
+        far_each(heap, made, word_add);
         ka_heap_entry_set(heap, made->number, made);
         made = next;
     }
@@ -180,9 +191,9 @@ static size_t scattered_record_bytes(const ka_heap *heap)
 
 static uintptr_t memory_take(ka_heap *heap)
 {
-    size_t size = (size_t)1 << heap->segment_shift;
-    uintptr_t base = (uintptr_t)heap->source.reserve(heap->source.context, size, size);
-    KA_ASSERT(base % size == 0);
+    size_t size = (size_t)1 << heap->segment_shift, align = heap->unaligned ? ka_heap_page(heap) : size;
+    uintptr_t base = (uintptr_t)heap->source.reserve(heap->source.context, size, align);
+    KA_ASSERT(base % align == 0);
     if (base != 0)
         ka_fetch_add_ptr(&heap->held, size);
     return base;
@@ -204,7 +215,7 @@ static bool record_fill(ka_heap *heap, ka_segment *segment)
         return false;
     ka_store_relaxed_ptr(&segment->slabs.base, base);
     ka_store_relaxed_ptr(&segment->base, base);
-    far_add(heap, segment);
+    far_each(heap, segment, word_add);
     ka_runs_move(&segment->runs, base, heap->has_source ? 0 : KA_RUNS_COMMITTED);
     return true;
 }
@@ -241,7 +252,8 @@ static ka_segment *record_find(ka_heap *heap, bool *made)
     return NULL;
 }
 
-/* A new segment serves any request up to its length that is aligned to no more than that. */
+/* A new segment serves any request up to its length that is aligned to no more than that; if it lies anywhere, see
+ * new_segment_serves. */
 bool ka_heap_scattered_make(ka_heap *heap)
 {
     bool made;
@@ -266,7 +278,7 @@ static bool segment_retire(ka_heap *heap, ka_segment *segment)
     if (!ka_runs_vacate(&segment->runs))
         return false;
     uintptr_t base = segment->base;
-    far_remove(heap, base, segment->number);
+    far_each(heap, segment, word_remove);
     ka_store_relaxed_ptr(&segment->base, 0);
     memory_give(heap, base);
     ka_store_release_32(&segment->state, SEGMENT_GONE);

@@ -43,6 +43,13 @@ static bool trim_is_due(const ka_heap *heap)
     return touched > used && touched - used > (heap->keep >> heap->page_shift) + used / 4;
 }
 
+/* Whether a segment that is made now is sure to serve the request. */
+static bool new_segment_serves(const ka_heap *heap, uint32_t count, uint32_t align)
+{
+    size_t pages = (size_t)1 << (heap->segment_shift - heap->page_shift);
+    return !heap->unaligned || (size_t)count + align - 1 <= pages;
+}
+
 uint32_t ka_heap_pages_claim(ka_heap *heap, uint32_t count, uint32_t align, ka_flags flags, ka_segment **in)
 {
     unsigned how = ka_heap_run_flags(heap, flags);
@@ -57,7 +64,7 @@ uint32_t ka_heap_pages_claim(ka_heap *heap, uint32_t count, uint32_t align, ka_f
         page = pages_claim_here(heap, count, align, how & ~KA_RUNS_COMMIT, in, &refused);
     if (page == KA_NO_PAGE)
         page = pages_claim_here(heap, count, align, how, in, &refused);
-    while (page == KA_NO_PAGE && !refused && ka_heap_segment_make(heap, flags))
+    while (page == KA_NO_PAGE && !refused && new_segment_serves(heap, count, align) && ka_heap_segment_make(heap, flags))
         page = pages_claim_here(heap, count, align, how, in, &refused);
     if (page == KA_NO_PAGE && ka_heap_break_up(heap))
         page = pages_claim_here(heap, count, align, how, in, &refused);

@@ -144,9 +144,8 @@ static uintptr_t place_end(const ka_heap *heap, uint32_t place)
 /* The length of the hash table: at most half of it is ever used. */
 static uint32_t far_length(const ka_heap *heap, uint32_t places)
 {
-    return heap->segment_limit == places
-               ? 0
-               : UINT32_C(2) << (ka_highest_bit(2 * (uint64_t)(heap->segment_limit - places) - 1));
+    uint64_t words = (uint64_t)(heap->segment_limit - places) * (heap->unaligned ? 2 : 1);
+    return words == 0 ? 0 : UINT32_C(2) << (ka_highest_bit(2 * words - 1));
 }
 
 /* The table over zeroed memory at `at`. Returns where it ends; with `write` false that is all. */

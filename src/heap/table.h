@@ -11,7 +11,8 @@
  *   - pieces of ranges that the caller claims later, cut where addresses are multiples of 2^segment_shift, with the
  *     record in front, too;
  *   - those of a scattered heap, which has no range: the source reserves each of them, 2^segment_shift bytes and
- *     aligned to as many, and apart from them a range for each record. They go back when they are empty (scatter.c).
+ *     aligned to as many (or to a page), and apart from them a range for each record. They go back when they are empty
+ *     (scatter.c).
  *
  * `segments` has the records of all kinds, in the order of making. An entry is 0 (not made), SEGMENT_MAKING, or the
  * address of the record, and never goes back from that: a record lives as long as its heap, so whoever looks at one for

@@ -24,8 +24,10 @@ static unsigned long times = 1;
 #define PIECES      96u
 
 /* An arena of PIECES pieces. A reservation takes one of them, by chance; shorter ones end where the piece ends. */
+#define ASKEW ((size_t)37 * FIXTURE_PAGE)
 static struct {
-    char *base;
+    char *map, *base;
+    bool unaligned; /* pieces are aligned to a page only */
     pthread_mutex_t lock;
     kit_random random;
     size_t taken[PIECES]; /* bytes reserved in each, 0: none */
@@ -50,7 +52,7 @@ static void *arena_reserve(void *context, size_t size, size_t align)
     (void)context;
     char *result = NULL;
     pthread_mutex_lock(&arena.lock);
-    arena.faults += size > PIECE || align > PIECE || size % FIXTURE_PAGE != 0;
+    arena.faults += size > PIECE || align > (arena.unaligned ? FIXTURE_PAGE : PIECE) || size % FIXTURE_PAGE != 0;
     arena.reserves++;
     unsigned at = (unsigned)kit_below(&arena.random, PIECES), tries = 0;
     while (tries < PIECES && arena.taken[at] != 0)
@@ -124,8 +126,10 @@ static const ka_page_source whole = { .reserve = arena_reserve, .unreserve = are
 
 static void arena_open(bool commits, uint64_t seed)
 {
-    if (arena.base == NULL)
-        arena.base = fixture_map(PIECES * PIECE, PIECE, PROT_NONE);
+    if (arena.map == NULL)
+        arena.map = fixture_map((PIECES + 1) * PIECE, PIECE, PROT_NONE);
+    arena.unaligned = false;
+    arena.base = arena.map;
     arena.random.state = seed;
     arena.commits = commits;
     arena.calls = arena.fail_at = arena.reserves = arena.unreserves = arena.refusals = arena.faults = 0;
@@ -139,7 +143,15 @@ static ka_heap_options scattered_options(size_t size)
     return (ka_heap_options){ .source = arena.commits ? &committing : &whole,
                               .size = size,
                               .segment_shift = PIECE_SHIFT,
-                              .scattered = true };
+                              .scattered = true,
+                              .unaligned = arena.unaligned };
+}
+
+static void arena_open_unaligned(bool commits, uint64_t seed)
+{
+    arena_open(commits, seed);
+    arena.unaligned = true;
+    arena.base = arena.map + ASKEW;
 }
 
 /* ---- random lives ---- */
@@ -206,12 +218,11 @@ static void random_life(unsigned long steps, size_t most, unsigned check_every, 
     kit_note("%zu steps, %zu refused", m.steps, m.refused);
 }
 
-static void scattered_life(bool commits, size_t size, uint64_t seed, bool fail)
+static void scattered_life_here(unsigned long steps, size_t size, uint64_t seed, bool fail)
 {
-    arena_open(commits, seed);
     ka_heap_options options = scattered_options(size);
     KIT_CHECK(ka_heap_init(&heap, &options));
-    random_life(25000, 256 * KIB, 250, seed, fail);
+    random_life(steps, 256 * KIB, 250, seed, fail);
     KIT_CHECK(!kit_failed());
     (void)ka_heap_trim(&heap, 0);
     KIT_CHECK_SOUND(ka_heap_check(&heap));
@@ -223,6 +234,12 @@ static void scattered_life(bool commits, size_t size, uint64_t seed, bool fail)
     KIT_EXPECT(arena.most <= 1 + 2 * size / PIECE);
     KIT_EXPECT(ka_heap_fini(&heap) == 0);
     KIT_EXPECT(arena.held == 0 && arena.faults == 0);
+}
+
+static void scattered_life(bool commits, size_t size, uint64_t seed, bool fail)
+{
+    arena_open(commits, seed);
+    scattered_life_here(25000, size, seed, fail);
 }
 
 static void life_committing(void)
@@ -244,6 +261,16 @@ static void life_whole_refused(void)
 static void life_magazines(void)
 {
     scattered_life(true, (size_t)ka_port_cpu_count() * 4 * MIB + 32 * MIB, 5, false);
+}
+static void life_unaligned(void)
+{
+    arena_open_unaligned(false, 14);
+    scattered_life_here(10000, 24 * MIB, 14, false);
+}
+static void life_unaligned_refused(void)
+{
+    arena_open_unaligned(true, 15);
+    scattered_life_here(10000, 24 * MIB, 15, true);
 }
 
 /* ---- claims ---- */
@@ -456,6 +483,42 @@ static void grows_and_gives_back(void)
     KIT_EXPECT(ka_heap_fini(&heap) == 0 && arena.held == 0 && arena.faults == 0);
 }
 
+/* A block is found by both halves of its segment's addresses; a request that might not fit makes no segment. */
+static void unaligned(void)
+{
+    arena_open_unaligned(false, 16);
+    ka_heap_options options = scattered_options(16 * MIB);
+    options.keep = 64 * MIB;
+    KIT_CHECK(ka_heap_init(&heap, &options));
+    char *blocks[8];
+    for (unsigned i = 0; i < 8; i++) {
+        blocks[i] = ka_heap_alloc(&heap, PIECE, 4096, 0);
+        KIT_CHECK(blocks[i] != NULL && (uintptr_t)blocks[i] % PIECE == ASKEW);
+        KIT_EXPECT(ka_heap_usable(&heap, blocks[i]) == PIECE);
+    }
+    for (unsigned i = 1; i < 8; i++)
+        ka_heap_free_unsized(&heap, blocks[i]);
+    ka_heap_flush(&heap);
+    (void)ka_heap_trim(&heap, 0);
+    unsigned held = arena.held;
+    KIT_EXPECT(ka_heap_alloc(&heap, PIECE, PIECE, 0) == NULL && arena.held == held);
+    KIT_EXPECT(ka_heap_alloc(&heap, PIECE / 2 + 2 * FIXTURE_PAGE, PIECE / 2, 0) == NULL && arena.held == held);
+    char *lower = ka_heap_alloc(&heap, PIECE / 2, PIECE / 2, 0);
+    KIT_CHECK(lower != NULL && (uintptr_t)lower % (PIECE / 2) == 0 && arena.held == held + 1);
+    char *pages[PIECE / 2 / FIXTURE_PAGE];
+    for (size_t i = 0; i < KIT_COUNT(pages); i++) { /* both sides of the border: upper bits of two kinds */
+        pages[i] = ka_heap_alloc(&heap, FIXTURE_PAGE * 2, 16, 0);
+        if (pages[i] != NULL)
+            KIT_EXPECT(ka_heap_usable(&heap, pages[i]) == 2 * FIXTURE_PAGE);
+    }
+    for (size_t i = 0; i < KIT_COUNT(pages); i++)
+        ka_heap_free_unsized(&heap, pages[i]);
+    ka_heap_free_unsized(&heap, lower);
+    ka_heap_free_unsized(&heap, blocks[0]);
+    KIT_CHECK_SOUND(ka_heap_check(&heap));
+    KIT_EXPECT(ka_heap_fini(&heap) == 0 && arena.held == 0 && arena.faults == 0);
+}
+
 static void only_where_the_source_allows(void)
 {
     for (unsigned round = 0; round < 2; round++) {
@@ -496,13 +559,15 @@ static void options_refused(void)
 {
     arena_open(true, 10);
     static uint8_t map;
-    ka_heap_options good = scattered_options(16 * MIB), bad[5] = { good, good, good, good, good };
+    ka_heap_options good = scattered_options(16 * MIB), bad[6] = { good, good, good, good, good, good };
     ka_page_source none = { .commit = arena_commit };
     bad[0].size = MIB; /* less than a segment */
     bad[1].base = arena.base;
     bad[2].map_all = &map;
     bad[3].source = &none;
     bad[4].source = NULL;
+    bad[5].scattered = false;
+    bad[5].unaligned = true;
     for (size_t i = 0; i < KIT_COUNT(bad); i++)
         KIT_EXPECT(!ka_heap_init(&heap, &bad[i]));
     KIT_EXPECT(arena.reserves == 0);
@@ -585,10 +650,9 @@ static void *look(void *argument)
     return NULL;
 }
 
-static void threads_on(bool commits, uint64_t seed)
+static void threads_here(uint64_t seed)
 {
     worker workers[THREADS], looker;
-    arena_open(commits, seed);
     ka_heap_options options = scattered_options(32 * MIB);
     KIT_CHECK(ka_heap_init(&heap, &options));
     reports_clear();
@@ -625,11 +689,18 @@ static void threads_on(bool commits, uint64_t seed)
 
 static void threads_whole(void)
 {
-    threads_on(false, 21);
+    arena_open(false, 21);
+    threads_here(21);
 }
 static void threads_committing(void)
 {
-    threads_on(true, 22);
+    arena_open(true, 22);
+    threads_here(22);
+}
+static void threads_unaligned(void)
+{
+    arena_open_unaligned(false, 23);
+    threads_here(23);
 }
 
 int main(int argc, char **argv)
@@ -640,6 +711,9 @@ int main(int argc, char **argv)
         { "segments that the source commits, or refuses", life_refused },
         { "segments that are memory, or are refused", life_whole_refused },
         { "with magazines", life_magazines },
+        { "segments aligned to a page", life_unaligned },
+        { "segments aligned to a page, or refused", life_unaligned_refused },
+        { "what a segment aligned to a page can serve", unaligned },
         { "claims, several in one piece of addresses", claimed },
         { "claims that are cut", claimed_in_pieces },
         { "claims of address space", claimed_over_a_source },
@@ -652,6 +726,7 @@ int main(int argc, char **argv)
         { "options that are refused", options_refused },
         { "threads, segments that are memory", threads_whole },
         { "threads, segments that the source commits", threads_committing },
+        { "threads, segments aligned to a page", threads_unaligned },
     };
     times = argc > 1 ? strtoul(argv[1], NULL, 10) : 1;
     return kit_main("scatter", cases, KIT_COUNT(cases));
