@@ -8,6 +8,8 @@ demo="$build qemu-system-x86 xz-utils"
 check="$demo g++ clang lld libclang-rt-14-dev binutils perl python3 valgrind
        gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu qemu-system-arm qemu-system-misc cargo rustc rust-src
        pkgconf linux-headers-amd64 busybox-static cpio gdb"
+# For drivers of Windows. Where they cannot be had, these tests are skipped and say so.
+windows="gcc-mingw-w64-x86-64-win32 mingw-w64-x86-64-dev binutils-mingw-w64-x86-64 wine64 wine"
 bench="$build valgrind xz-utils python3 gnuplot-nox libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 libtbbmalloc2
        perl lua5.4 sqlite3 g++ z3 redis-server redis-tools"
 
@@ -28,29 +30,45 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     exit 1
 fi
 
-missing=""
-for package in $wanted; do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || missing="$missing $package"
-done
-[ -n "$missing" ] || exit 0
+# missing PACKAGE...: those that are not installed
+missing()
+{
+    for package in "$@"; do
+        status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$status" = installed ] || printf ' %s' "$package"
+    done
+}
 
-echo "setup: missing packages:$missing"
-as_root=""
-if [ "$(id -u)" != 0 ]; then
-    if ! command -v sudo >/dev/null; then
-        echo "setup: neither root nor sudo: install them yourself: apt-get install --no-install-recommends$missing" >&2
-        exit 1
+# install PACKAGE...: status 1 with words if that cannot be
+install()
+{
+    echo "setup: missing packages: $*"
+    as_root=""
+    if [ "$(id -u)" != 0 ]; then
+        if ! command -v sudo >/dev/null; then
+            echo "setup: neither root nor sudo: install them yourself: apt-get install --no-install-recommends $*" >&2
+            return 1
+        fi
+        as_root=sudo
     fi
-    as_root=sudo
-fi
-echo "setup: installing them with apt-get"
-export DEBIAN_FRONTEND=noninteractive
-log=$(mktemp)
+    echo "setup: installing them with apt-get"
+    export DEBIAN_FRONTEND=noninteractive
+    log=$(mktemp)
+    if ! { $as_root apt-get update && $as_root apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        echo "setup: apt-get failed; its output is in $log" >&2
+        return 1
+    fi
+    rm -f "$log"
+}
+
 # shellcheck disable=SC2086
-if ! { $as_root apt-get update && $as_root apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1; then
-    tail -n 20 "$log" >&2
-    echo "setup: apt-get failed; its output is in $log" >&2
-    exit 1
+lacking=$(missing $wanted)
+# shellcheck disable=SC2086
+[ -z "$lacking" ] || install $lacking
+if [ "$1" = check ]; then
+    # shellcheck disable=SC2086
+    lacking=$(missing $windows)
+    # shellcheck disable=SC2086
+    [ -z "$lacking" ] || install $lacking || echo "setup: without these, tests of Windows drivers are skipped:$lacking"
 fi
-rm -f "$log"

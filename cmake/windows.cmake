@@ -1,0 +1,42 @@
+# The Windows port: drivers and the programs that control them, cross-built by mingw-w64's gcc or by clang and lld.
+target_compile_options(ka_flags INTERFACE -ffreestanding -fno-builtin -fno-stack-protector -fno-ident)
+
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+    # lld; mingw-w64's <ntddk.h> defines two functions that are not inline under clang.
+    set(linker -fuse-ld=lld -Wl,--allow-multiple-definition)
+else()
+    target_compile_options(ka_flags INTERFACE -mno-stack-arg-probe)
+endif()
+set(driver_link -nostdlib -nostartfiles -Wl,--subsystem,native:10.0 -Wl,--dynamicbase -Wl,--nxcompat -Wl,-s
+    -Wl,--disable-runtime-pseudo-reloc -Wl,--disable-auto-import -Wl,--no-insert-timestamp -Wl,--entry,DriverEntry)
+
+ka_sources(port ports/windows/*.c)
+add_library(ka_port OBJECT ${port})
+target_include_directories(ka_port PRIVATE ports/windows)
+target_link_libraries(ka_port PRIVATE ka_flags)
+add_library(ka STATIC $<TARGET_OBJECTS:ka_portless> $<TARGET_OBJECTS:ka_ported> $<TARGET_OBJECTS:ka_port>)
+
+# ka_driver(NAME SOURCE...): NAME.sys, over the library
+function(ka_driver name)
+    add_executable(${name}.sys ${ARGN})
+    target_include_directories(${name}.sys PRIVATE ports/windows tests tests/kit)
+    target_link_libraries(${name}.sys PRIVATE ka_flags ka ntoskrnl hal)
+    target_link_options(${name}.sys PRIVATE ${linker} ${driver_link})
+endfunction()
+
+# ka_program(NAME SOURCE...): NAME.exe, for user mode
+function(ka_program name)
+    add_executable(${name}.exe ${ARGN})
+    target_compile_options(${name}.exe PRIVATE ${KA_WARNINGS})
+    target_include_directories(${name}.exe PRIVATE .)
+    target_link_libraries(${name}.exe PRIVATE advapi32)
+    target_link_options(${name}.exe PRIVATE -Wl,-s -Wl,--no-insert-timestamp)
+endfunction()
+
+ka_sources(tests tests/windows/driver/*.c tests/suite/*_suite.c)
+list(REMOVE_ITEM tests tests/windows/driver/control.c)
+ka_driver(kernel_alloc_test ${tests} tests/suite/suite.c tests/kit/kit.c)
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+    return() # it does not find mingw-w64's libraries for user mode
+endif()
+ka_program(control tests/windows/driver/control.c examples/windows/service.c)
