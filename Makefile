@@ -1,12 +1,13 @@
 # The two commands, and a few more. Everything else is CMake: see CMakePresets.json.
 TRACE ?= tests/data/lua.trace.xz
 
-.PHONY: help demo check bench clean
+.PHONY: help demo check coverage bench clean
 
 help:
 	@echo 'make demo          install what is missing, build the kernel, boot it in QEMU: the heap at work, a real trace, a hypervisor'
 	@echo 'make demo TRACE=F  the same with another trace (format: tools/trace/trace.h)'
 	@echo 'make check         install what is missing, build everything, run all tests; the last line counts them'
+	@echo 'make coverage      what the tests of owners and collections leave unreached, by gcov: lines and branches'
 	@echo 'make bench         install what is missing, measure; writes build/bench/'
 	@echo 'make clean         remove build/'
 
@@ -19,6 +20,11 @@ demo:
 check:
 	@tools/setup.sh check
 	@tools/check.sh
+
+coverage:
+	@tools/setup.sh coverage
+	@tools/build.sh coverage
+	@tools/coverage --all build/coverage
 
 bench:
 	@tools/setup.sh bench

@@ -47,6 +47,9 @@ endif()
 # ---- tests: each *_test.c is a program that prints TAP; each *_test.sh likewise, run once (by the preset `host`) ----
 
 ka_sources(kit tests/kit/*.c tests/suite/suite.c tests/suite/*_suite.c tools/trace/*.c)
+if(KA_COVERAGE)
+    list(APPEND kit tests/coverage/dump.c)
+endif()
 add_library(kit OBJECT ${kit})
 target_include_directories(kit PUBLIC tests tests/kit ports/user)
 target_compile_definitions(kit PUBLIC _GNU_SOURCE)
@@ -54,6 +57,9 @@ target_link_libraries(kit PUBLIC ka_flags ka Threads::Threads m)
 
 ka_sources(tests tests/*/*_test.c)
 list(FILTER tests EXCLUDE REGEX "^tests/windows/") # another port's: the preset windows-shim-asan
+if(KA_COVERAGE)
+    list(FILTER tests INCLUDE REGEX "^tests/(owner|collection|suite)/")
+endif()
 foreach(source ${tests})
     file(STRINGS ${source} threads REGEX "pthread_create|noise_run")
     if(KA_SANITIZE STREQUAL "thread" AND NOT threads)
@@ -67,6 +73,11 @@ foreach(source ${tests})
     target_link_libraries(${target} PRIVATE kit)
     ka_test(${folder}/${name} ${PROJECT_BINARY_DIR}/${target})
 endforeach()
+if(KA_COVERAGE) # one test, which runs these programs
+    file(WRITE ${PROJECT_BINARY_DIR}/programs.list "${KA_TESTS}")
+    set(KA_TESTS "")
+    ka_test(coverage ${PROJECT_SOURCE_DIR}/tools/coverage ${PROJECT_BINARY_DIR})
+endif()
 
 # Fuzz targets, each run for a while: libFuzzer comes with clang.
 if(KA_SANITIZE STREQUAL "address" AND CMAKE_C_COMPILER_ID STREQUAL "Clang")

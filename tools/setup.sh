@@ -1,6 +1,6 @@
 #!/bin/sh
 # Says which Debian packages a command of the Makefile lacks and installs them (as root, or by sudo).
-# On another system it prints their names and stops. Usage: tools/setup.sh demo|check|bench
+# On another system it prints their names and stops. Usage: tools/setup.sh demo|check|coverage|bench
 set -eu
 
 build="cmake ninja-build gcc libc6-dev"
@@ -16,9 +16,10 @@ bench="$build valgrind xz-utils python3 gnuplot-nox libmimalloc2.0 libjemalloc2 
 case "${1:-}" in
 demo) wanted=$demo ;;
 check) wanted=$check ;;
+coverage) wanted="$build python3" ;;
 bench) wanted=$bench ;;
 *)
-    echo "usage: tools/setup.sh demo|check|bench" >&2
+    echo "usage: tools/setup.sh demo|check|coverage|bench" >&2
     exit 2
     ;;
 esac
