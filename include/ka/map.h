@@ -69,14 +69,6 @@
 
 #include <ka/owner.h>
 
-/* Compares numbers or pointers into the same array. */
-int(KA_COMPARE_NUMBERS)(const struct ka_nothing_ *, const struct ka_nothing_ *); /* for the check of types only */
-#define KA_COMPARE_NUMBERS(a, b) ((*(a) > *(b)) - (*(a) < *(b)))
-
-/* For elements that own nothing: a copy of the bytes is a clone. */
-bool(KA_CLONE_BYTES)(struct ka_nothing_ *, const struct ka_nothing_ *);
-#define KA_CLONE_BYTES(out, from) (*(out) = *(from), true)
-
 #define KA_MAP_EACH(name, it, map)      for (name##_iter it = name##_first(map); it.key != NULL; name##_next(&it))
 #define KA_MAP_EACH_BACK(name, it, map) for (name##_iter it = name##_last(map); it.key != NULL; name##_prev(&it))
 #define KA_MAP_RANGE(name, it, map, from, to) \
@@ -184,22 +176,6 @@ const char *ka_tree_check_(const ka_tree_ *tree, const ka_tree_shape_ *shape);
 KA_END_DECLS
 
 /* ---- private: the typed skin ---- */
-
-/* clang-format off */
-#if defined(__cplusplus)
-#define KA_COMPARE_FITS_(name, K, compare)
-#define KA_CLONE_FITS_(name, T, clone)
-#else
-#define KA_COMPARE_FITS_(name, K, compare) \
-    _Static_assert(_Generic(&(compare), int (*)(K const *, K const *): 1, \
-                            int (*)(const struct ka_nothing_ *, const struct ka_nothing_ *): 1, default: 0), \
-                   #name ": its compare must be KA_COMPARE_NUMBERS or int " #compare "(" #K " const *, ...)");
-#define KA_CLONE_FITS_(name, T, clone) \
-    _Static_assert(_Generic(&(clone), bool (*)(T *, T const *): 1, \
-                            bool (*)(struct ka_nothing_ *, const struct ka_nothing_ *): 1, default: 0), \
-                   #name ": its clone must be KA_CLONE_BYTES or bool " #clone "(" #T " *, " #T " const *)");
-#endif
-/* clang-format on */
 
 /* As many entries as make a node of a few cache lines. */
 #define KA_TREE_CAP_(size) ((size) <= 8 ? 31 : (size) <= 16 ? 23 : (size) <= 32 ? 15 : (size) <= 64 ? 11 : 7)

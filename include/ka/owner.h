@@ -41,6 +41,14 @@ struct ka_nothing_;
 void(KA_NO_DROP)(struct ka_nothing_ *); /* declared for the check of types; never defined, never called */
 #define KA_NO_DROP(item) ((void)(item))
 
+/* Compares numbers or pointers into the same array. */
+int(KA_COMPARE_NUMBERS)(const struct ka_nothing_ *, const struct ka_nothing_ *); /* for the check of types only */
+#define KA_COMPARE_NUMBERS(a, b) ((*(a) > *(b)) - (*(a) < *(b)))
+
+/* For elements that own nothing: a copy of the bytes is a clone. */
+bool(KA_CLONE_BYTES)(struct ka_nothing_ *, const struct ka_nothing_ *);
+#define KA_CLONE_BYTES(out, from) (*(out) = *(from), true)
+
 /* `KA_AUTO(peer_box) peer = { 0 };` drops the variable where its scope ends. Only where the compiler has it. */
 #if defined(__GNUC__) || defined(__clang__)
 #define KA_AUTO(name) __attribute__((cleanup(name##_drop), unused)) name
@@ -52,11 +60,21 @@ void(KA_NO_DROP)(struct ka_nothing_ *); /* declared for the check of types; neve
 #if defined(__cplusplus)
 #define KA_EMPTY_ {}
 #define KA_DROP_FITS_(name, T, drop)
+#define KA_COMPARE_FITS_(name, K, compare)
+#define KA_CLONE_FITS_(name, T, clone)
 #else
 #define KA_EMPTY_ { 0 }
 #define KA_DROP_FITS_(name, T, drop) \
     _Static_assert(_Generic(&(drop), void (*)(T *): 1, void (*)(struct ka_nothing_ *): 1, default: 0), \
                    #name ": its drop must be KA_NO_DROP or void " #drop "(" #T " *)");
+#define KA_COMPARE_FITS_(name, K, compare) \
+    _Static_assert(_Generic(&(compare), int (*)(K const *, K const *): 1, \
+                            int (*)(const struct ka_nothing_ *, const struct ka_nothing_ *): 1, default: 0), \
+                   #name ": its compare must be KA_COMPARE_NUMBERS or int " #compare "(" #K " const *, ...)");
+#define KA_CLONE_FITS_(name, T, clone) \
+    _Static_assert(_Generic(&(clone), bool (*)(T *, T const *): 1, \
+                            bool (*)(struct ka_nothing_ *, const struct ka_nothing_ *): 1, default: 0), \
+                   #name ": its clone must be KA_CLONE_BYTES or bool " #clone "(" #T " *, " #T " const *)");
 #endif
 /* clang-format on */
 

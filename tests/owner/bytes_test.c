@@ -1,8 +1,5 @@
 /* bytes_test.c: the byte core by itself: growth, overflow, shifts, and the messages of a caller's error. */
-#include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <ka/owner.h>
 #include <ka/box.h>
@@ -11,6 +8,7 @@
 
 #include "kit.h"
 #include "kit_malloc.h"
+#include "owner/crimes.h"
 
 KA_VEC(byte_vec, unsigned char, KA_NO_DROP)
 KA_RC(int_rc, int, KA_NO_DROP)
@@ -100,34 +98,6 @@ static void shifts(void)
     KIT_CHECK(memcmp(row, "abcdefgh", 9) == 0);
     ka_bytes_clear_(row, 1, 2, 2);
     KIT_CHECK(memcmp(row, "ab\0\0\0\0gh", 9) == 0);
-}
-
-/* Runs a crime in a child; its standard error must contain `words`, and it must have been stopped. */
-static bool stops_with(void (*crime)(void), const char *words)
-{
-    int ends[2];
-    char text[1024];
-    size_t length = 0;
-    if (pipe(ends) != 0)
-        return false;
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        crime();
-        _exit(0);
-    }
-    close(ends[1]);
-    for (ssize_t n; length < sizeof text - 1 && (n = read(ends[0], text + length, sizeof text - 1 - length)) > 0;)
-        length += (size_t)n;
-    text[length] = '\0';
-    close(ends[0]);
-    int status = 0;
-    waitpid(child, &status, 0);
-    bool stopped = WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) != 0);
-    if (!stopped || strstr(text, words) == NULL)
-        kit_note("expected to stop with \"%s\", got \"%s\"", words, text);
-    return stopped && strstr(text, words) != NULL;
 }
 
 static byte_vec three_bytes(kit_malloc *a)

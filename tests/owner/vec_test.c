@@ -11,6 +11,8 @@
 #include "owner/tickets.h"
 
 KA_VEC(int_vec, int, KA_NO_DROP)
+KA_VEC_ORDER(int_vec, int, KA_COMPARE_NUMBERS)
+KA_VEC_CLONE(int_vec, int, KA_CLONE_BYTES)
 KA_VEC(ticket_vec, ticket, ticket_drop)
 KA_VEC(ticket_vec_vec, ticket_vec, ticket_vec_drop)
 KA_VEC(text_vec, const char *, KA_NO_DROP)
@@ -23,6 +25,35 @@ KA_VEC(wide_vec, wide, KA_NO_DROP)
 static kit_malloc memory;
 static ka_failing failing;
 static ka_allocator *const heap = &failing.allocator;
+
+/* Tickets in hundreds: the order and the equality are of the hundreds only, so that equal ones can be told apart. */
+static int hundreds(ticket const *a, ticket const *b)
+{
+    return (int)(a->id / 100) - (int)(b->id / 100);
+}
+KA_VEC_ORDER(ticket_vec, ticket, hundreds)
+
+/* A ticket with memory of its own, which a clone must get too. */
+typedef struct paper {
+    ticket ticket;
+    int_vec pages;
+} paper;
+
+static void paper_drop(paper *self)
+{
+    int_vec_drop(&self->pages);
+    ticket_drop(&self->ticket);
+}
+
+static bool paper_clone(paper *out, paper const *from)
+{
+    if (!int_vec_clone(&out->pages, &from->pages, heap))
+        return false;
+    out->ticket = ticket_make();
+    return true;
+}
+KA_VEC(paper_vec, paper, paper_drop)
+KA_VEC_CLONE(paper_vec, paper, paper_clone)
 
 static void start(void)
 {
@@ -56,8 +87,8 @@ static void empty_in_every_way(void)
         KIT_CHECK(int_vec_shrink(self));
         int_vec_clear(self);
         int_vec_truncate(self, 3);
-        KA_VEC_EACH(int, item, self)
-        KIT_CHECK(item == NULL);
+        KA_VEC_EACH (int, item, self)
+            KIT_CHECK(item == NULL);
         int_vec_drop(self);
         int_vec_drop(self);
     }
@@ -84,8 +115,8 @@ static void push_and_pop(void)
     KIT_CHECK(*int_vec_first(&vec) == 0 && *int_vec_last(&vec) == 999 && *int_vec_at(&vec, 500) == 500);
     KIT_CHECK(*int_vec_get(&vec, 999) == 999 && int_vec_get(&vec, 1000) == NULL && int_vec_get(&vec, SIZE_MAX) == NULL);
     int sum = 0, out = 0;
-    KA_VEC_EACH(int, item, &vec)
-    sum += *item;
+    KA_VEC_EACH (int, item, &vec)
+        sum += *item;
     KIT_CHECK(sum == 499500);
     for (int i = 999; i >= 0; i--)
         KIT_CHECK(int_vec_pop(&vec, &out) && out == i);
@@ -306,6 +337,201 @@ static void nth_allocation_fails(void)
     KIT_CHECK(rows_lost(true) == 20 + 16 + 12 + 4 + 4); /* each call: the rows' 4, 8, 16, 32, and their vec's */
 }
 
+/* ---- the items of ranges, of conditions, in order ---- */
+
+static ticket_vec ticket_row(size_t n)
+{
+    ticket_vec vec = ticket_vec_in(heap);
+    for (size_t i = 0; i < n; i++)
+        if (!ticket_vec_push(&vec, ticket_make()))
+            kit_fail(__FILE__, __LINE__, "a row of tickets");
+    return vec;
+}
+
+static bool ids_are(const ticket_vec *vec, const uint32_t *ids, size_t n)
+{
+    bool same = vec->len == n && ticket_vec_check(vec) == NULL;
+    for (size_t i = 0; same && i < n; i++)
+        same = vec->items[i].id == ids[i];
+    return same;
+}
+#define IDS_ARE(vec, ...) ids_are((vec), (const uint32_t[]){ __VA_ARGS__ }, sizeof((uint32_t[]){ __VA_ARGS__ }) / 4)
+
+static void drains(void)
+{
+    start();
+    ticket out = { 0, 0 };
+    ticket_vec vec = ticket_row(9);
+    ticket_vec_drain drain = ticket_vec_drain_of(&vec, 2, 5);
+    KIT_CHECK(vec.len == 2 && ticket_vec_drain_next(&drain, &out) && out.id == 3 && tickets.dropped == 0);
+    ticket_drop(&out);
+    ticket_vec_drain_drop(&drain);
+    KIT_CHECK(IDS_ARE(&vec, 1, 2, 6, 7, 8, 9) && tickets.dropped == 3 && tickets.drops[4] == 1);
+    ticket_vec_drain_drop(&drain);
+    KIT_CHECK(!ticket_vec_drain_next(&drain, &out) && out.id == 3 && vec.len == 6);
+    drain = ticket_vec_drain_of(&vec, 4, 6);
+    for (uint32_t id = 8; ticket_vec_drain_next(&drain, &out); id++) {
+        KIT_CHECK(out.id == id);
+        ticket_drop(&out);
+    }
+    ticket_vec_drain_drop(&drain);
+    KIT_CHECK(IDS_ARE(&vec, 1, 2, 6, 7));
+    drain = ticket_vec_drain_of(&vec, 1, 1);
+    ticket_vec_drain_drop(&drain);
+    drain = ticket_vec_drain_of(&vec, 4, 4);
+    ticket_vec_drain_drop(&drain);
+    KIT_CHECK(IDS_ARE(&vec, 1, 2, 6, 7));
+    drain = ticket_vec_drain_of(&vec, 0, 4);
+    ticket_vec_drain_drop(&drain);
+    KIT_CHECK(vec.len == 0 && tickets_all_dropped());
+    ticket_vec none = { 0 };
+    drain = ticket_vec_drain_of(&none, 0, 0);
+    KIT_CHECK(!ticket_vec_drain_next(&drain, &out));
+    ticket_vec_drain_drop(&drain);
+    ticket_vec_drop(&vec);
+    KIT_CHECK(kit_malloc_clean(&memory));
+}
+
+static void retains(void)
+{
+    start();
+    ticket_vec vec = ticket_row(10), none = { 0 };
+    KA_VEC_RETAIN(ticket_vec, ticket, item, &vec, item->id % 3 != 0);
+    KIT_CHECK(IDS_ARE(&vec, 1, 2, 4, 5, 7, 8, 10) && tickets.dropped == 3);
+    KA_VEC_RETAIN(ticket_vec, ticket, item, &vec, true);
+    KIT_CHECK(vec.len == 7);
+    KA_VEC_RETAIN(ticket_vec, ticket, item, &none, item->id == 1);
+    KA_VEC_RETAIN(ticket_vec, ticket, item, &vec, item->id == 10);
+    KIT_CHECK(IDS_ARE(&vec, 10));
+    KA_VEC_RETAIN(ticket_vec, ticket, item, &vec, false);
+    KIT_CHECK(vec.len == 0 && tickets_all_dropped());
+    ticket_vec_drop(&vec);
+    KIT_CHECK(kit_malloc_clean(&memory));
+}
+
+static void splits(void)
+{
+    start();
+    ticket_vec vec = ticket_row(5), tail = { 0 };
+    KIT_CHECK(ticket_vec_split_off(&vec, 3, &tail) && IDS_ARE(&vec, 1, 2, 3) && IDS_ARE(&tail, 4, 5));
+    KIT_CHECK(tail.cap == 2 && tail.allocator == heap);
+    ticket_vec_drop(&tail);
+    KIT_CHECK(ticket_vec_split_off(&vec, 3, &tail) && vec.len == 3 && tail.cap == 0 && tail.allocator == heap);
+    give_out(true);
+    KIT_CHECK(!ticket_vec_split_off(&vec, 1, &tail) && IDS_ARE(&vec, 1, 2, 3) && tail.len == 0);
+    KIT_CHECK(ticket_vec_split_off(&vec, 3, &tail));
+    give_out(false);
+    KIT_CHECK(ticket_vec_split_off(&vec, 0, &tail) && vec.len == 0 && IDS_ARE(&tail, 1, 2, 3));
+    ticket_vec_drop(&vec);
+    ticket_vec_drop(&tail);
+    KIT_CHECK(tickets_all_dropped() && kit_malloc_clean(&memory));
+}
+
+static void sorts_and_finds(void)
+{
+    start();
+    static const int numbers[] = { 5, 3, 9, 3, 1, 9, 9 };
+    int_vec vec = int_vec_in(heap), none = { 0 };
+    int_vec_sort(&none);
+    int_vec_dedup(&none);
+    KIT_CHECK(int_vec_is_sorted(&none) && int_vec_search(&none, 1) == NULL && int_vec_lower_bound(&none, 1) == 0);
+    KIT_CHECK(int_vec_extend(&vec, numbers, KIT_COUNT(numbers)) && !int_vec_is_sorted(&vec));
+    int_vec_sort(&vec);
+    KIT_CHECK(int_vec_is_sorted(&vec) && HOLDS(&vec, 1, 3, 3, 5, 9, 9, 9));
+    KIT_CHECK(int_vec_lower_bound(&vec, 3) == 1 && int_vec_upper_bound(&vec, 3) == 3);
+    KIT_CHECK(int_vec_lower_bound(&vec, 4) == 3 && int_vec_upper_bound(&vec, 4) == 3);
+    KIT_CHECK(int_vec_lower_bound(&vec, 0) == 0 && int_vec_upper_bound(&vec, 9) == 7 &&
+              int_vec_lower_bound(&vec, 10) == 7);
+    KIT_CHECK(int_vec_search(&vec, 9) == &vec.items[4] && int_vec_search(&vec, 2) == NULL && !int_vec_search(&vec, 10));
+    int_vec_dedup(&vec);
+    KIT_CHECK(HOLDS(&vec, 1, 3, 5, 9));
+    int_vec_drop(&vec);
+    ticket_vec row = ticket_row(450);
+    ticket_vec_dedup(&row);
+    KIT_CHECK(IDS_ARE(&row, 1, 100, 200, 300, 400) && tickets.dropped == 445);
+    ticket_vec_drop(&row);
+    KIT_CHECK(tickets_all_dropped() && kit_malloc_clean(&memory));
+}
+
+/* Every size up to 40, every key in and between: as a walk finds it. */
+static void finds_like_a_walk(void)
+{
+    start();
+    kit_random random = { 5 };
+    for (size_t n = 0; n <= 40; n++) {
+        int_vec vec = int_vec_in(heap);
+        for (size_t i = 0; i < n; i++)
+            KIT_CHECK(int_vec_push(&vec, 2 * (int)kit_below(&random, n)));
+        int_vec_sort(&vec);
+        for (int key = -1; key <= 2 * (int)n + 1; key++) {
+            size_t less = 0, not_over = 0;
+            KA_VEC_EACH (int, item, &vec) {
+                less += *item < key;
+                not_over += *item <= key;
+            }
+            KIT_CHECK(int_vec_lower_bound(&vec, key) == less && int_vec_upper_bound(&vec, key) == not_over);
+            KIT_CHECK(int_vec_search(&vec, key) == (less == not_over ? NULL : &vec.items[less]));
+        }
+        int_vec_drop(&vec);
+    }
+    KIT_CHECK(kit_malloc_clean(&memory));
+}
+
+/* A clone is whole or there is none: the n-th allocation fails, for every n. */
+static void clones(void)
+{
+    start();
+    int_vec no_numbers = { 0 }, numbers = { 0 };
+    KIT_CHECK(int_vec_clone(&numbers, &no_numbers, heap) && numbers.len == 0 && memory.allocs == 0);
+    paper_vec vec = paper_vec_in(heap);
+    for (int i = 0; i < 6; i++) {
+        paper *made = paper_vec_push_new(&vec);
+        KIT_CHECK(made != NULL);
+        made->ticket = ticket_make();
+        made->pages = int_vec_in(heap);
+        KIT_CHECK(int_vec_push(&made->pages, i));
+    }
+    size_t live = memory.live_bytes;
+    uint64_t n = 1;
+    for (bool whole = false; !whole; n++) {
+        paper_vec copy = { 0 };
+        ka_failing_set(&failing, n);
+        whole = paper_vec_clone(&copy, &vec, heap);
+        KIT_CHECK(copy.len == (whole ? 6 : 0) && (whole || (copy.items == NULL && memory.live_bytes == live)));
+        for (size_t i = 0; i < copy.len; i++)
+            KIT_CHECK(HOLDS(&copy.items[i].pages, (int)i) && copy.items[i].pages.items != vec.items[i].pages.items);
+        paper_vec_drop(&copy);
+        KIT_CHECK(memory.live_bytes == live && tickets.dropped == tickets.made - 6);
+    }
+    KIT_CHECK(n == 1 + 1 + 6 + 1); /* the row, six papers, and the one that is not reached */
+    paper_vec_drop(&vec);
+    KIT_CHECK(tickets_all_dropped() && kit_malloc_clean(&memory));
+}
+
+static void check_finds_damage(void)
+{
+    start();
+    int_vec vec = { 0 };
+    KIT_CHECK(int_vec_check(&vec) == NULL);
+    vec = int_vec_in(heap);
+    KIT_CHECK(int_vec_push(&vec, 1) && int_vec_check(&vec) == NULL);
+    int_vec good = vec;
+    vec.len = 5;
+    KIT_CHECK(int_vec_check(&vec) != NULL);
+    vec = good;
+    vec.items = NULL;
+    KIT_CHECK(int_vec_check(&vec) != NULL);
+    vec = good;
+    vec.allocator = NULL;
+    KIT_CHECK(int_vec_check(&vec) != NULL);
+    vec = good;
+    vec.items = (int *)(void *)((char *)good.items + 1);
+    KIT_CHECK(int_vec_check(&vec) != NULL);
+    vec = (int_vec){ NULL, 0, 2, heap };
+    KIT_CHECK(int_vec_check(&vec) != NULL);
+    int_vec_drop(&good);
+}
+
 /* ---- against a model: an array with a fixed capacity, and loops ---- */
 
 enum { MODEL_MAX = 200, OPERATIONS = 2000000 };
@@ -370,6 +596,57 @@ static bool model_step_in(kit_random *random, int_vec *vec, model *m)
     }
 }
 
+/* One operation on ranges or on all items: it comes seldom, for the model is slow. */
+static bool model_step_all(kit_random *random, int_vec *vec, model *m)
+{
+    size_t from = (size_t)kit_below(random, m->len + 1), to = from + (size_t)kit_below(random, m->len - from + 1);
+    int out, mask = 1 << kit_below(random, 8);
+    int_vec other = { 0 };
+    switch (kit_below(random, 5)) {
+    case 0: {
+        int_vec_drain drain = int_vec_drain_of(vec, from, to);
+        for (size_t taken = kit_below(random, to - from + 1), i = 0; i < taken; i++)
+            if (!int_vec_drain_next(&drain, &out) || out != m->numbers[from + i])
+                return false;
+        int_vec_drain_drop(&drain);
+        for (size_t i = from; i < to; i++)
+            (void)model_remove(m, from);
+        return true;
+    }
+    case 1:
+        KA_VEC_RETAIN(int_vec, int, item, vec, (*item & mask) != 0);
+        for (size_t i = 0; i < m->len;)
+            if ((m->numbers[i] & mask) == 0)
+                (void)model_remove(m, i);
+            else
+                i++;
+        return true;
+    case 2: {
+        bool split = int_vec_split_off(vec, from, &other);
+        bool same = !split || holds(&other, m->numbers + from, m->len - from);
+        if (split)
+            m->len = from;
+        int_vec_drop(&other);
+        return same;
+    }
+    case 3: {
+        bool cloned = int_vec_clone(&other, vec, heap);
+        bool same = cloned ? holds(&other, m->numbers, m->len) : other.items == NULL;
+        int_vec_drop(&other);
+        return same;
+    }
+    default:
+        int_vec_sort(vec);
+        for (size_t i = 1; i < m->len; i++)
+            for (size_t j = i; j > 0 && m->numbers[j - 1] > m->numbers[j]; j--) {
+                int number = m->numbers[j];
+                m->numbers[j] = m->numbers[j - 1];
+                m->numbers[j - 1] = number;
+            }
+        return int_vec_is_sorted(vec);
+    }
+}
+
 /* One operation that takes away, or leaves the items as they are. */
 static bool model_step_out(kit_random *random, int_vec *vec, model *m)
 {
@@ -425,8 +702,9 @@ static void same_as_model(void)
     for (unsigned i = 0; i < OPERATIONS; i++) {
         bool in = kit_below(&random, 2) == 0 && m.len < MODEL_MAX;
         KIT_CHECK(in ? model_step_in(&random, &vec, &m) : model_step_out(&random, &vec, &m));
+        KIT_CHECK(kit_below(&random, 64) != 0 || model_step_all(&random, &vec, &m));
         KIT_CHECK(holds(&vec, m.numbers, m.len));
-        KIT_CHECK(memory.live_bytes == vec.cap * sizeof(int));
+        KIT_CHECK(memory.live_bytes == vec.cap * sizeof(int) && int_vec_check(&vec) == NULL);
         if (i % 4096 == 0) {
             int_vec_drop(&vec);
             vec = int_vec_in(heap);
@@ -453,6 +731,13 @@ static const kit_case cases[] = {
     { "drops_once", drops_once },
     { "failure_takes_nothing", failure_takes_nothing },
     { "nth_allocation_fails", nth_allocation_fails },
+    { "drains", drains },
+    { "retains", retains },
+    { "splits", splits },
+    { "sorts_and_finds", sorts_and_finds },
+    { "finds_like_a_walk", finds_like_a_walk },
+    { "clones", clones },
+    { "check_finds_damage", check_finds_damage },
     { "same_as_model", same_as_model },
 };
 
