@@ -26,6 +26,14 @@ void bare_boot_add(bare_ranges *ranges, uint64_t base, uint64_t size)
     ranges->at[ranges->count++] = (bare_range){ base, size };
 }
 
+void bare_boot_add_node(uint64_t base, uint64_t size, unsigned node)
+{
+    size_t count = bare_boot.nodes.count;
+    bare_boot_add(&bare_boot.nodes, base, size);
+    if (bare_boot.nodes.count != count)
+        bare_boot.node_of[count] = node;
+}
+
 void bare_boot_set_command_line(const char *text)
 {
     size_t length = text_length(text);

@@ -12,6 +12,7 @@ typedef struct bare_range {
 } bare_range;
 
 #define BARE_RANGES_MAX       64
+#define BARE_NODES_MAX        64
 #define BARE_COMMAND_LINE_MAX 512
 
 typedef struct bare_ranges {
@@ -20,10 +21,12 @@ typedef struct bare_ranges {
 } bare_ranges;
 
 typedef struct bare_boot_info {
-    bare_range image;    /* the kernel itself, its stack and first page tables included */
-    bare_ranges memory;  /* usable memory; image and modules lie within it */
-    bare_ranges kept;    /* of that, what stays the loader's or the firmware's */
-    bare_ranges modules; /* files that the loader put into memory */
+    bare_range image;                  /* the kernel itself, its stack and first page tables included */
+    bare_ranges memory;                /* usable memory; image and modules lie within it */
+    bare_ranges kept;                  /* of that, what stays the loader's or the firmware's */
+    bare_ranges modules;               /* files that the loader put into memory */
+    bare_ranges nodes;                 /* which memory is which node's; node 0 has what is not named */
+    unsigned node_of[BARE_RANGES_MAX]; /* of each of `nodes`, 0 to BARE_NODES_MAX - 1 */
     char command_line[BARE_COMMAND_LINE_MAX];
 } bare_boot_info;
 
@@ -31,6 +34,9 @@ extern bare_boot_info bare_boot;
 
 /* Appends a range. Empty ones and, after a line in the log, those above BARE_RANGES_MAX are left out. */
 void bare_boot_add(bare_ranges *ranges, uint64_t base, uint64_t size);
+
+/* Appends a range of a node's memory. */
+void bare_boot_add_node(uint64_t base, uint64_t size, unsigned node);
 
 /* Copies the command line; cuts it at BARE_COMMAND_LINE_MAX - 1 bytes, after a line in the log. */
 void bare_boot_set_command_line(const char *text);

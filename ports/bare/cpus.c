@@ -27,6 +27,7 @@ void (*bare_timer_handler)(void);
 void (*bare_nmi_handler)(void);
 
 static uint32_t online[KA_ARCH_MAX_CPUS] = { 1 };
+static unsigned nodes[KA_ARCH_MAX_CPUS];
 
 typedef struct task {
     bare_work *work;
@@ -37,6 +38,17 @@ typedef struct task {
 
 static task run, call;
 static uint32_t call_taken; /* by the CPU whose call it is */
+
+unsigned bare_cpu_node(unsigned number)
+{
+    return nodes[number];
+}
+
+void bare_cpu_set_node(unsigned number, unsigned node)
+{
+    if (number < KA_ARCH_MAX_CPUS)
+        nodes[number] = node;
+}
 
 /* ---- start ---- */
 

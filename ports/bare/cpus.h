@@ -19,6 +19,11 @@ void bare_cpus_start(void);
 unsigned bare_cpu_count(void);
 bool bare_cpu_is_online(unsigned number);
 
+/* The node that a CPU's nearest memory belongs to; 0 where the machine does not tell. Set before start-up; a number
+ * beyond the CPUs is passed over. */
+unsigned bare_cpu_node(unsigned number);
+void bare_cpu_set_node(unsigned number, unsigned node);
+
 /* Runs `work` on every CPU at once, this one included, with interrupts off at its start; returns when all have ended.
  * For CPU 0, outside of interrupts; `work` does not call it again. */
 void bare_cpus_run(bare_work *work, void *context);

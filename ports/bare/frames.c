@@ -8,6 +8,7 @@
 #include "base/math.h"
 #include "base/mem.h"
 #include "heap/frame_cache.h"
+#include "ports/bare/cpus.h"
 
 enum { PAGE = 1 << KA_ARCH_PAGE_SHIFT, PIECES = 128 };
 
@@ -28,7 +29,7 @@ static void piece_remove(unsigned at)
     ka_move(&pieces[at], &pieces[at + 1], (piece_count - at) * sizeof *pieces);
 }
 
-static void piece_insert(uint64_t first, uint64_t count)
+static void piece_insert(uint64_t first, uint64_t count, unsigned node)
 {
     unsigned at = 0;
     if (piece_count == PIECES) {
@@ -38,7 +39,7 @@ static void piece_insert(uint64_t first, uint64_t count)
     while (at < piece_count && pieces[at].first < first)
         at++;
     ka_move(&pieces[at + 1], &pieces[at], (piece_count - at) * sizeof *pieces);
-    pieces[at] = (ka_frame_range){ first, count, 0 };
+    pieces[at] = (ka_frame_range){ first, count, node };
     piece_count++;
 }
 
@@ -47,15 +48,16 @@ static void pieces_cut(uint64_t first, uint64_t end)
 {
     for (unsigned at = 0; at < piece_count;) {
         uint64_t from = pieces[at].first, to = from + pieces[at].count;
+        unsigned node = pieces[at].node;
         if (to <= first || end <= from) {
             at++;
             continue;
         }
         piece_remove(at);
         if (from < first)
-            piece_insert(from, first - from);
+            piece_insert(from, first - from, node);
         if (end < to)
-            piece_insert(end, to - end);
+            piece_insert(end, to - end, node);
     }
 }
 
@@ -71,7 +73,22 @@ void bare_frames_add(uint64_t base, uint64_t size)
     if (first >= end)
         return;
     pieces_cut(first, end);
-    piece_insert(first, end - first);
+    piece_insert(first, end - first, 0);
+}
+
+/* A piece that lies across the edge is cut there first, so that all of it is of one node. */
+void bare_frames_set_node(uint64_t base, uint64_t size, unsigned node)
+{
+    uint64_t first = base / PAGE, end = direct_end(base, size) / PAGE;
+    KA_ASSERT(!started);
+    for (unsigned at = 0; at < piece_count; at++) {
+        ka_frame_range *piece = &pieces[at];
+        uint64_t from = ka_max(piece->first, first), to = ka_min(piece->first + piece->count, end);
+        if (from >= to || piece->node == node)
+            continue;
+        pieces_cut(from, to);
+        piece_insert(from, to - from, node);
+    }
 }
 
 void bare_frames_reserve(uint64_t base, uint64_t size)
@@ -119,6 +136,8 @@ void bare_frames_start(void)
     if (!ka_frames_init(&bare_frame_engine, pieces, piece_count, memory, KA_FRAMES_TRACK))
         ka_port_panic("frames: the memory map is not in order", __FILE__, __LINE__);
     ka_frame_cache_init(&cache, &bare_frame_engine, slots, KA_PORT_MAX_CPUS);
+    for (unsigned number = 0; number < KA_PORT_MAX_CPUS; number++)
+        ka_frame_cache_set_node(&cache, number + 1, bare_cpu_node(number));
     started = true;
 }
 

@@ -19,6 +19,9 @@ void bare_frames_add(uint64_t base, uint64_t size);
 /* Takes memory out again, bytes; every frame that it touches. */
 void bare_frames_reserve(uint64_t base, uint64_t size);
 
+/* Says whose memory it is, bytes; node 0 has what is not named. After it was added. */
+void bare_frames_set_node(uint64_t base, uint64_t size, unsigned node);
+
 /* Starts the engine on what was added and not reserved; a part of it, 0.03 %, holds the engine's own data. Once, before
  * any of the calls below; panics if there is no memory for it. */
 void bare_frames_start(void);

@@ -21,6 +21,8 @@ static void start_frames(void)
 {
     for (size_t i = 0; i < bare_boot.memory.count; i++)
         bare_frames_add(bare_boot.memory.at[i].base, bare_boot.memory.at[i].size);
+    for (size_t i = 0; i < bare_boot.nodes.count; i++)
+        bare_frames_set_node(bare_boot.nodes.at[i].base, bare_boot.nodes.at[i].size, bare_boot.node_of[i]);
     bare_frames_reserve(0, LOW_MEMORY_END);
     for (size_t i = 0; i < bare_boot.kept.count; i++)
         bare_frames_reserve(bare_boot.kept.at[i].base, bare_boot.kept.at[i].size);

@@ -14,6 +14,7 @@ extern const kit_suite region_growth_suite; /* before the region heap has grown 
 extern const kit_suite region_suite;        /* after the heap suite has filled it */
 extern const kit_suite kernel_heap_suite;
 extern const kit_suite stress_suite;
+extern const kit_suite nodes_suite; /* on a machine of two nodes */
 
 /* Does one forbidden thing, named by the word crash= of the command line; returns if there is no such word. */
 void kernel_crash(void);

@@ -51,6 +51,8 @@ int kernel_main(void)
     kit_begin();
     if (bare_option_is("suite", "cpus"))
         run((const kit_suite *const[]){ &cpus_suite, &kernel_heap_suite }, 2);
+    else if (bare_option_is("suite", "nodes"))
+        run((const kit_suite *const[]){ &nodes_suite, &frames_suite, &physical_suite, &kernel_heap_suite }, 4);
     else if (bare_option_is("suite", "stress"))
         run((const kit_suite *const[]){ &stress_suite }, 1);
     else

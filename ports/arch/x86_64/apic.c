@@ -75,6 +75,14 @@ void ka_apic_start(uint64_t rsdp)
     apic_enable();
 }
 
+unsigned ka_apic_cpu_of(uint8_t id)
+{
+    unsigned number = 0;
+    while (number < cpu_count && apic_ids[number] != id)
+        number++;
+    return number < cpu_count ? number : KA_ARCH_MAX_CPUS;
+}
+
 void ka_apic_end(void)
 {
     *apic(APIC_END) = 0;

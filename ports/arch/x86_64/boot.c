@@ -7,6 +7,7 @@
 
 #include "cpu.h"
 #include "ports/bare/boot.h"
+#include "ports/bare/cpus.h"
 #include "ports/bare/start.h"
 #include "base/assert.h"
 
@@ -47,6 +48,33 @@ static void copy_modules(const start_info *info)
         bare_boot_add(&bare_boot.modules, entries[i].address, entries[i].size);
 }
 
+/* Nodes are numbered as their proximity domains first appear. */
+static unsigned node_of(uint32_t domain)
+{
+    static uint32_t domains[BARE_NODES_MAX];
+    static unsigned count;
+    for (unsigned node = 0; node < count; node++)
+        if (domains[node] == domain)
+            return node;
+    if (count == BARE_NODES_MAX)
+        return 0;
+    domains[count] = domain;
+    return count++;
+}
+
+static void copy_nodes(uint64_t rsdp)
+{
+    static ka_acpi_near nears[BARE_RANGES_MAX];
+    size_t count = ka_acpi_nears(rsdp, nears, BARE_RANGES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        unsigned node = node_of(nears[i].domain);
+        if (nears[i].is_cpu)
+            bare_cpu_set_node(ka_apic_cpu_of(nears[i].apic_id), node);
+        else
+            bare_boot_add_node(nears[i].base, nears[i].size, node);
+    }
+}
+
 void ka_arch_start(uintptr_t info_address)
 {
     const start_info *info = (const start_info *)info_address;
@@ -60,6 +88,7 @@ void ka_arch_start(uintptr_t info_address)
     if (info->command_line != 0)
         bare_boot_set_command_line((const char *)(uintptr_t)info->command_line);
     ka_apic_start(info->rsdp);
+    copy_nodes(info->rsdp);
     ka_boot_level1[0] = 0; /* from here on, NULL faults */
     ka_arch_flush_page(0);
     bare_start();

@@ -2,6 +2,7 @@
 #ifndef KA_ARCH_CPU_H
 #define KA_ARCH_CPU_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,5 +28,19 @@ void ka_apic_flush_serve(void);
 
 /* Reads the APIC ids of all usable CPUs from ACPI's MADT, at most `max`. Returns how many. */
 size_t ka_acpi_cpus(uint64_t rsdp, uint8_t *ids, size_t max);
+
+/* A CPU, or bytes of memory, and the proximity domain that it is near to. */
+typedef struct ka_acpi_near {
+    bool is_cpu;
+    uint8_t apic_id;
+    uint64_t base, size;
+    uint32_t domain;
+} ka_acpi_near;
+
+/* Reads them from ACPI's SRAT, at most `max`. Returns how many; 0 on a machine of one node. */
+size_t ka_acpi_nears(uint64_t rsdp, ka_acpi_near *out, size_t max);
+
+/* The number of the CPU with this APIC id; KA_ARCH_MAX_CPUS if it is not used. */
+unsigned ka_apic_cpu_of(uint8_t id);
 
 #endif
