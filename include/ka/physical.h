@@ -10,7 +10,9 @@
  * Context: KA_NOWAIT and KA_ATOMIC are honoured; KA_ANY_CONTEXT for whole cached pages only; KA_PAGEABLE is refused. Free
  * where a spin lock may be taken; whole cached pages in any context.
  * Bare metal: over the frames of the machine; every caching on x86_64, elsewhere KA_CACHED only. User space: in huge
- * pages, KA_CACHED only, and only where the process may see physical addresses (<ka/user.h>); refused else.
+ * pages, KA_CACHED only, and only where the process may see physical addresses (<ka/user.h>); refused else. Windows: every
+ * caching; up to DISPATCH_LEVEL, never KA_ANY_CONTEXT; an alignment above a page that an instance's limits ask for is the
+ * physical address's, and the pointer has it only if the request asks for it too, which the system may refuse.
  */
 #ifndef KA_PHYSICAL_H
 #define KA_PHYSICAL_H
@@ -70,7 +72,7 @@ typedef struct ka_physical_allocator {
     void *record_pages;
     ka_physical_page *buckets[KA_PHYSICAL_BUCKETS];
     ka_physical_page records[KA_PHYSICAL_RECORDS];
-    size_t live, blocks, pages;         /* of packed ones; bytes, counts */
+    size_t live, blocks, pages, empty;  /* of packed ones; bytes, counts */
     uintptr_t whole_live, whole_blocks; /* of whole pages */
     uint32_t error;
 } ka_physical_allocator;

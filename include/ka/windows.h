@@ -3,7 +3,11 @@
  * | allocator | for | alloc and free at IRQL |
  * |---|---|---|
  * | ka_nt_pool, ka_kernel | the system's pool, a tag for each allocator | <= DISPATCH_LEVEL; pageable <= APC_LEVEL |
- * | ka_physical (ka/physical.h), ka_nt_contiguous | physically contiguous, with limits | <= DISPATCH_LEVEL |
+ * | ka_nt_contiguous, ka_physical (ka/physical.h) | physically contiguous, with limits | <= DISPATCH_LEVEL |
+ * | ka_nt_lookaside | many objects of one size, on the system's lists | <= DISPATCH_LEVEL; pageable <= APC_LEVEL |
+ * | ka_nt_heap | many sizes, many processors | any: with KA_ANY_CONTEXT from the memory it has |
+ *
+ * ka_cache and ka_reserve take any of these as their inner allocator; their blocks are then had and freed at any IRQL.
  *
  * Flags: 0, KA_NOWAIT and KA_ATOMIC are the same to the pool, which never waits. KA_ANY_CONTEXT is refused; the general
  * heap (ka/heap.h) honours it. KA_PAGEABLE is paged pool, refused (and reported as KA_MISUSE_CONTEXT) above APC_LEVEL.
@@ -14,7 +18,8 @@
 #ifndef KA_WINDOWS_H
 #define KA_WINDOWS_H
 
-#include <ka/alloc.h>
+#include <ka/heap.h>
+#include <ka/physical.h>
 
 KA_BEGIN_DECLS
 
@@ -76,6 +81,74 @@ typedef struct ka_nt_pool_options {
  * returns  false and nothing changed: the tag has a character that cannot be printed, or the options contradict each
  *          other (pageable and executable, pageable on a node, exact without on_node) */
 KA_MUST_USE bool ka_nt_pool_init(ka_nt_pool *pool, const ka_nt_pool_options *options);
+
+/* ---- contiguous memory ---- */
+
+/* The allocator of ka/physical.h by its Windows name: MmAllocateContiguousNodeMemory and what came before it. <=
+ * DISPATCH_LEVEL, all calls. Each fresh page may cost a search of physical memory: ask at start-up. */
+typedef ka_physical_allocator ka_nt_contiguous;
+
+/* limits   copied; NULL: none. `node` 0 without `exact`: any node
+ * returns  KA_PHYSICAL_NOT_HERE: this system has none of the routines */
+KA_MUST_USE static inline ka_physical_error ka_nt_contiguous_init(ka_nt_contiguous *c, const ka_physical_limits *limits)
+{
+    return ka_physical_init(c, limits);
+}
+
+/* Live blocks are reported as one leak. Returns their count. */
+static inline size_t ka_nt_contiguous_fini(ka_nt_contiguous *c)
+{
+    return ka_physical_fini(c);
+}
+
+/* ---- lookaside lists ---- */
+
+/* Objects of one size on a LOOKASIDE_LIST_EX. A request for more than `size` bytes or more than 16 of alignment gets
+ * NULL. Blocks come and go at the IRQL of the pool they come from. */
+typedef struct ka_nt_lookaside {
+    ka_allocator allocator; /* the interface; pass &x.allocator to ka_alloc and friends */
+    void *list;
+    ka_nt_pool *pool;
+    size_t size;
+    uintptr_t live; /* objects handed out */
+    bool pageable;
+} ka_nt_lookaside;
+
+/* Makes a list. <= DISPATCH_LEVEL (a pageable one <= APC_LEVEL).
+ *
+ * pool     where objects come from; stays the caller's, until ka_nt_lookaside_fini
+ * size     bytes, at least 1
+ * returns  false: no memory, bad arguments, or a system without such lists; nothing was made
+ */
+KA_MUST_USE bool ka_nt_lookaside_init(ka_nt_lookaside *l, ka_nt_pool *pool, size_t size);
+
+/* Ends a list, before the driver is unloaded. Live objects are reported as one leak. The IRQL of its pool. Returns the
+ * count of live objects. */
+size_t ka_nt_lookaside_fini(ka_nt_lookaside *l);
+
+/* ---- the general heap ---- */
+
+/* A general heap over non-paged pool: segments of 2 MiB, taken as they are needed by any allocation without
+ * KA_ANY_CONTEXT, given back by ka_heap_trim (<= DISPATCH_LEVEL). With KA_ANY_CONTEXT, and for free, at any IRQL, in a VM
+ * exit or an NMI: from what it has; ka_heap_commit keeps some ready. */
+typedef struct ka_nt_heap {
+    ka_heap heap; /* for every call of ka/heap.h but init and fini */
+    ka_page_source source;
+    ka_nt_pool pool;
+} ka_nt_heap;
+
+/* Makes a heap. <= DISPATCH_LEVEL.
+ *
+ * name     stays the caller's
+ * limit    bytes that it has at most; at least 2 MiB, of which one segment is taken at once
+ * pool     where its pages come from; not pageable. Copied
+ * returns  false: no memory, or bad arguments; nothing was made
+ */
+KA_MUST_USE bool ka_nt_heap_init(ka_nt_heap *heap, const char *name, size_t limit, const ka_nt_pool_options *pool);
+
+/* Ends a heap: each live block is reported as a leak, and all memory goes back. <= DISPATCH_LEVEL. Returns the count of
+ * leaked blocks. */
+size_t ka_nt_heap_fini(ka_nt_heap *heap);
 
 /* ---- the end ---- */
 

@@ -36,10 +36,36 @@ typedef PVOID NTAPI nt_allocate_pool3(ULONG64 flags, SIZE_T size, ULONG tag, con
                                       ULONG count);
 typedef PVOID NTAPI nt_allocate_with_priority(POOL_TYPE type, SIZE_T size, ULONG tag, EX_POOL_PRIORITY priority);
 
+typedef PVOID NTAPI nt_node_memory(SIZE_T size, PHYSICAL_ADDRESS lowest, PHYSICAL_ADDRESS highest,
+                                   PHYSICAL_ADDRESS boundary, ULONG protect, ULONG node);
+typedef PVOID NTAPI nt_specify_cache_node(SIZE_T size, PHYSICAL_ADDRESS lowest, PHYSICAL_ADDRESS highest,
+                                          PHYSICAL_ADDRESS boundary, MEMORY_CACHING_TYPE type, ULONG node);
+typedef PVOID NTAPI nt_specify_cache(SIZE_T size, PHYSICAL_ADDRESS lowest, PHYSICAL_ADDRESS highest,
+                                     PHYSICAL_ADDRESS boundary, MEMORY_CACHING_TYPE type);
+
+typedef PVOID NTAPI nt_list_allocate(POOL_TYPE type, SIZE_T size, ULONG tag, LOOKASIDE_LIST_EX *list);
+typedef VOID NTAPI nt_list_free(PVOID object, LOOKASIDE_LIST_EX *list);
+typedef NTSTATUS NTAPI nt_lookaside_init(LOOKASIDE_LIST_EX *list, nt_list_allocate *allocate, nt_list_free *free,
+                                         POOL_TYPE type, ULONG flags, SIZE_T size, ULONG tag, USHORT depth);
+typedef VOID NTAPI nt_lookaside_delete(LOOKASIDE_LIST_EX *list);
+
+typedef NTSTATUS NTAPI nt_number_from_index(ULONG index, PROCESSOR_NUMBER *number);
+typedef VOID NTAPI nt_set_affinity(GROUP_AFFINITY *affinity, GROUP_AFFINITY *before);
+typedef VOID NTAPI nt_revert_affinity(GROUP_AFFINITY *before);
+
+/* NULL: this Windows has no such routine. */
 typedef struct nt_routines {
     nt_allocate_pool2 *allocate_pool2; /* never NULL: down to Windows 7 ours, over ExAllocatePoolWithTag */
     nt_allocate_pool3 *allocate_pool3;
     nt_allocate_with_priority *allocate_with_priority;
+    nt_node_memory *node_memory;
+    nt_specify_cache_node *specify_cache_node;
+    nt_specify_cache *specify_cache;
+    nt_lookaside_init *lookaside_init;
+    nt_lookaside_delete *lookaside_delete;
+    nt_number_from_index *number_from_index;
+    nt_set_affinity *set_affinity;
+    nt_revert_affinity *revert_affinity;
     bool nx; /* there is NonPagedPoolNx */
 } nt_routines;
 
@@ -51,5 +77,9 @@ uintptr_t ka_nt_find(const WCHAR *name);
 /* Each file's part of ka_nt_start. */
 bool ka_nt_tag_valid(uint32_t tag);
 void ka_nt_pool_start(uint32_t tag);
+void ka_nt_heap_start(void);
+void ka_nt_lookaside_start(void);
+void ka_nt_physical_start(void);
+size_t ka_nt_physical_stop(void);
 
 #endif

@@ -239,8 +239,7 @@ ka_allocator *const ka_kernel = &kernel_pool.allocator;
 /* NonPagedPoolNx came with Windows 8, 6.2. */
 static bool has_nx(void)
 {
-    RTL_OSVERSIONINFOW version;
-    ka_clear(&version, sizeof version);
+    static RTL_OSVERSIONINFOW version; /* large for a stack */
     version.dwOSVersionInfoSize = sizeof version;
     return NT_SUCCESS(RtlGetVersion(&version)) &&
            (version.dwMajorVersion > 6 || (version.dwMajorVersion == 6 && version.dwMinorVersion >= 2));

@@ -48,6 +48,9 @@ bool ka_nt_start(uint32_t tag)
     if (!ka_nt_tag_valid(tag))
         return false;
     ka_nt_pool_start(tag);
+    ka_nt_physical_start();
+    ka_nt_lookaside_start();
+    ka_nt_heap_start();
     ULONG count = KeQueryMaximumProcessorCountEx(ALL_PROCESSOR_GROUPS);
     ka_nt_cpus = count < KA_PORT_MAX_CPUS ? count : KA_PORT_MAX_CPUS;
     return true;
@@ -55,5 +58,5 @@ bool ka_nt_start(uint32_t tag)
 
 size_t ka_nt_stop(void)
 {
-    return 0;
+    return ka_nt_physical_stop();
 }

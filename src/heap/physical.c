@@ -10,10 +10,10 @@
  *     last      0001 01 00 00000001 0000        of each block
  *
  * Records are found by the page's address in 32 buckets; pages with room are in a list, the newest first. A page goes
- * back to the engine with its last block. The first few records lie in the instance; then pages are taken for more, and
+ * back to the engine with its last block, but for a few that are kept where the source is slow. The first few records lie in the instance; then pages are taken for more, and
  * given back at the end.
  *
- * One lock for the packed pages of all instances: taken for a search of some words. Shortcoming: a search looks at each
+ * One lock for the packed pages of all instances: taken for a search of some words, not while a page is got. Shortcoming: a search looks at each
  * page with room. A block that fits none costs that.
  */
 #include "heap/physical.h"
@@ -110,6 +110,10 @@ static bool run_put(const ka_physical_source *source, uint64_t first, uint64_t c
 
 static void *pages_alloc(ka_physical_allocator *p, uint64_t count, size_t align, ka_flags flags)
 {
+    if (p->source->take != NULL) {
+        void *taken = p->source->take(&p->limits, (size_t)count * PAGE, align, flags);
+        return taken != NULL ? taken : refuse(p, KA_PHYSICAL_NO_MEMORY);
+    }
     ka_frame_limits limits = frame_limits(p, align);
     uint64_t first = run_get(p->source, count, &limits, flags);
     if (first == UINT64_MAX)
@@ -122,8 +126,10 @@ static void *pages_alloc(ka_physical_allocator *p, uint64_t count, size_t align,
     return memory;
 }
 
-static bool pages_free(ka_physical_allocator *p, void *memory, uint64_t count)
+static bool pages_free(ka_physical_allocator *p, void *memory, uint64_t count, size_t align)
 {
+    if (p->source->give != NULL)
+        return p->source->give(&p->limits, memory, (size_t)count * PAGE, align);
     uint64_t first = p->source->frame_of(memory);
     if (first == UINT64_MAX) {
         ka_report_misuse(KA_MISUSE_FOREIGN, &p->allocator, memory, (size_t)count * PAGE, NULL);
@@ -225,35 +231,52 @@ static unsigned page_place(const ka_physical_page *page, unsigned units, unsigne
     return UNITS;
 }
 
-/* A page of records, the first of which is the link to the next such page. */
-static bool records_add(ka_physical_allocator *p)
+/* A page without limits for records; NULL: none. */
+static void *records_get(const ka_physical_source *source, ka_flags flags)
 {
-    const ka_frame_limits any = { 0, 0, 0, 0, 0, false };
-    uint64_t frame = run_get(p->source, 1, &any, KA_ATOMIC);
+    static const ka_physical_limits any_memory = { 0, 0, 0, 0, 0, false, false, KA_CACHED };
+    static const ka_frame_limits any_frame = { 0, 0, 0, 0, 0, false };
+    if (source->take != NULL)
+        return source->take(&any_memory, PAGE, PAGE, flags);
+    uint64_t frame = run_get(source, 1, &any_frame, flags);
     if (frame == UINT64_MAX)
+        return NULL;
+    void *records = source->map(frame, 1, KA_CACHED);
+    if (records == NULL)
+        (void)run_put(source, frame, 1);
+    return records;
+}
+
+static void records_put(const ka_physical_source *source, void *records)
+{
+    static const ka_physical_limits any_memory = { 0, 0, 0, 0, 0, false, false, KA_CACHED };
+    if (source->give != NULL)
+        (void)source->give(&any_memory, records, PAGE, PAGE);
+    else
+        (void)run_put(source, source->frame_of(records), 1);
+}
+
+/* A page of records, the first of which is the link to the next such page. Without the lock. */
+static bool records_add(ka_physical_allocator *p, ka_flags flags)
+{
+    ka_physical_page *records = records_get(p->source, flags);
+    if (records == NULL)
         return false;
-    ka_physical_page *records = p->source->map(frame, 1, KA_CACHED);
-    if (records == NULL) {
-        (void)run_put(p->source, frame, 1);
-        return false;
-    }
     ka_clear(records, PAGE);
+    ka_port_lock_state state = ka_port_lock_take(&packed_lock);
     records[0].memory = (unsigned char *)p->record_pages;
     p->record_pages = records;
     for (size_t i = 1; i < PAGE / sizeof *records; i++) {
         records[i].next = p->spare;
         p->spare = &records[i];
     }
+    ka_port_lock_give(&packed_lock, state);
     return true;
 }
 
-static ka_physical_page *page_new(ka_physical_allocator *p)
+/* An empty page for `memory`. There is a spare record. */
+static ka_physical_page *page_new(ka_physical_allocator *p, unsigned char *memory)
 {
-    if (p->spare == NULL && !records_add(p))
-        return refuse(p, KA_PHYSICAL_NO_MEMORY);
-    unsigned char *memory = pages_alloc(p, 1, PAGE, KA_ATOMIC); /* under the lock */
-    if (memory == NULL)
-        return NULL;
     ka_physical_page *page = p->spare, **bucket = bucket_of(p, memory);
     p->spare = page->next;
     ka_clear(page, sizeof *page);
@@ -262,10 +285,11 @@ static ka_physical_page *page_new(ka_physical_allocator *p)
     *bucket = page;
     room_add(p, page);
     p->pages++;
+    p->empty++;
     return page;
 }
 
-/* The page's last block is gone. */
+/* An empty page goes. */
 static void page_drop(ka_physical_allocator *p, ka_physical_page *page)
 {
     ka_physical_page **link = bucket_of(p, page->memory);
@@ -273,12 +297,13 @@ static void page_drop(ka_physical_allocator *p, ka_physical_page *page)
         link = &(*link)->bucket;
     *link = page->bucket;
     room_remove(p, page);
-    bool done = pages_free(p, page->memory, 1);
+    bool done = pages_free(p, page->memory, 1, PAGE);
     KA_ASSERT(done);
     page->memory = NULL;
     page->next = p->spare;
     p->spare = page;
     p->pages--;
+    p->empty--;
 }
 
 static void count_in(ka_physical_allocator *p, size_t bytes)
@@ -292,22 +317,9 @@ static unsigned units_for(size_t size)
     return (unsigned)((size + UNIT - 1) / UNIT);
 }
 
-static void *packed_alloc_locked(ka_physical_allocator *p, size_t size, size_t align)
+static void *page_take(ka_physical_allocator *p, ka_physical_page *page, unsigned at, unsigned units)
 {
-    unsigned units = units_for(size), boundary = p->limits.boundary < PAGE ? (unsigned)(p->limits.boundary / UNIT) : 0;
-    unsigned at = UNITS;
-    ka_physical_page *page = p->room;
-    for (; page != NULL; page = page->next) {
-        at = page_place(page, units, (unsigned)(align / UNIT), boundary);
-        if (at != UNITS)
-            break;
-    }
-    if (page == NULL) {
-        page = page_new(p);
-        if (page == NULL)
-            return NULL;
-        at = 0;
-    }
+    p->empty -= page_is_empty(page);
     units_fill(page->used, at, at + units, true);
     ka_bit_set(page->last, at + units - 1);
     if (page_is_full(page))
@@ -316,12 +328,52 @@ static void *packed_alloc_locked(ka_physical_allocator *p, size_t size, size_t a
     return page->memory + at * UNIT;
 }
 
-static void *packed_alloc(ka_physical_allocator *p, size_t size, size_t align)
+/* From the pages with room; NULL: none has it. */
+static void *packed_find(ka_physical_allocator *p, unsigned units, size_t align)
 {
+    unsigned boundary = p->limits.boundary < PAGE ? (unsigned)(p->limits.boundary / UNIT) : 0;
+    for (ka_physical_page *page = p->room; page != NULL; page = page->next) {
+        unsigned at = page_place(page, units, (unsigned)(align / UNIT), boundary);
+        if (at != UNITS)
+            return page_take(p, page, at, units);
+    }
+    return NULL;
+}
+
+/* From a page that is got now, without the lock. NULL: refused, or *again: there was no record for it. */
+static void *packed_from_new(ka_physical_allocator *p, unsigned units, ka_flags flags, bool *again)
+{
+    void *block = NULL, *memory = pages_alloc(p, 1, PAGE, flags);
+    *again = false;
+    if (memory == NULL)
+        return NULL;
     ka_port_lock_state state = ka_port_lock_take(&packed_lock);
-    void *block = packed_alloc_locked(p, size, align);
+    *again = p->spare == NULL;
+    if (!*again)
+        block = page_take(p, page_new(p, memory), 0, units);
     ka_port_lock_give(&packed_lock, state);
+    if (*again)
+        (void)pages_free(p, memory, 1, PAGE);
     return block;
+}
+
+static void *packed_alloc(ka_physical_allocator *p, size_t size, size_t align, ka_flags flags)
+{
+    unsigned units = units_for(size);
+    for (bool again = true; again;) { /* others may take what was just got */
+        ka_port_lock_state state = ka_port_lock_take(&packed_lock);
+        void *block = packed_find(p, units, align);
+        bool records = p->spare != NULL;
+        ka_port_lock_give(&packed_lock, state);
+        if (block != NULL)
+            return block;
+        if (!records && !records_add(p, flags))
+            return refuse(p, KA_PHYSICAL_NO_MEMORY);
+        block = packed_from_new(p, units, flags, &again);
+        if (block != NULL)
+            return block;
+    }
+    return NULL;
 }
 
 /* What is wrong with a free of these units, if something is. */
@@ -359,7 +411,7 @@ static bool packed_free_locked(ka_physical_allocator *p, void *block, size_t siz
     ka_bit_clear(page->last, at + units - 1);
     p->live -= units * UNIT;
     p->blocks--;
-    if (page_is_empty(page))
+    if (page_is_empty(page) && ++p->empty > p->source->keep)
         page_drop(p, page);
     return true;
 }
@@ -401,7 +453,7 @@ static bool exceeds_boundary(const ka_physical_allocator *p, size_t size)
 
 static bool context_allows(const ka_physical_allocator *p, bool packed, ka_flags flags)
 {
-    bool whole = !packed && p->limits.caching == KA_CACHED;
+    bool whole = !packed && p->limits.caching == KA_CACHED && p->source->take == NULL;
     return (flags & KA_PAGEABLE) == 0 && ((flags & KA_ANY_CONTEXT) == 0 || whole);
 }
 
@@ -415,10 +467,15 @@ static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags fl
         return refuse(p, KA_PHYSICAL_NO_MEMORY);
     if (exceeds_boundary(p, size))
         return refuse(p, KA_PHYSICAL_BOUNDARY);
-    void *block =
-        packed ? packed_alloc(p, size, real_align(p, align)) : pages_alloc(p, pages_for(size), real_align(p, align), flags);
+    size_t real = real_align(p, align);
+    ka_flags context = flags & ~KA_ZERO;
+    void *block = packed ? packed_alloc(p, size, real, context) : pages_alloc(p, pages_for(size), real, context);
     if (block == NULL)
         return NULL;
+    if ((uintptr_t)block % align != 0) { /* the physical address may be aligned to more than this one */
+        (void)pages_free(p, block, pages_for(size), real);
+        return refuse(p, KA_PHYSICAL_NO_MEMORY);
+    }
     if (!packed)
         count_pages(p, pages_for(size), true);
     if ((flags & KA_ZERO) != 0)
@@ -437,7 +494,7 @@ static void op_free(ka_allocator *self, void *block, size_t size, size_t align)
         ka_report_misuse(KA_MISUSE_INTERIOR, self, block, size, NULL);
         return;
     }
-    if (pages_free(p, block, pages_for(size)))
+    if (pages_free(p, block, pages_for(size), real_align(p, align)))
         count_pages(p, pages_for(size), false);
 }
 
@@ -494,12 +551,12 @@ static const char *page_check(const ka_physical_page *page)
         if (used && !last && (at + 1 == UNITS || !ka_bit_get(page->used, at + 1)))
             return "a block has no end";
     }
-    return page_is_empty(page) ? "a page of packed blocks is empty" : NULL;
+    return NULL;
 }
 
 static const char *check_locked(const ka_physical_allocator *p)
 {
-    size_t units = 0, pages = 0, room = 0;
+    size_t units = 0, pages = 0, room = 0, empty = 0;
     for (unsigned i = 0; i < KA_PHYSICAL_BUCKETS; i++)
         for (const ka_physical_page *page = p->buckets[i]; page != NULL; page = page->bucket) {
             const char *broken = page_check(page);
@@ -507,6 +564,7 @@ static const char *check_locked(const ka_physical_allocator *p)
                 return broken;
             pages++;
             room += !page_is_full(page);
+            empty += page_is_empty(page);
             for (unsigned at = 0; at < PAGE_WORDS; at++)
                 units += ka_count_bits(page->used[at]);
         }
@@ -515,6 +573,8 @@ static const char *check_locked(const ka_physical_allocator *p)
             return "the list of pages with room is wrong";
     if (room != 0)
         return "a page with room is not in the list";
+    if (empty != p->empty || empty > p->source->keep)
+        return "empty pages of packed blocks are not as many as are kept";
     return units * UNIT == p->live && pages == p->pages ? NULL : "live bytes are not what the pages say";
 }
 
@@ -576,10 +636,12 @@ size_t ka_physical_fini(ka_physical_allocator *p)
         ka_report_misuse(KA_MISUSE_LEAK, &p->allocator, NULL, p->live + p->whole_live, NULL);
         return live;
     }
+    while (p->room != NULL)
+        page_drop(p, p->room);
     while (p->record_pages != NULL) {
         ka_physical_page *records = p->record_pages;
         p->record_pages = records[0].memory;
-        (void)run_put(p->source, p->source->frame_of(records), 1);
+        records_put(p->source, records);
     }
     p->allocator.ops = NULL;
     return 0;

@@ -1,4 +1,4 @@
-/* heap/physical.h: what a port gives to have ka_physical: frames, and how to reach them. */
+/* heap/physical.h: what a port gives to have ka_physical: frames, and how to reach them; or memory. */
 #ifndef KA_HEAP_PHYSICAL_H
 #define KA_HEAP_PHYSICAL_H
 
@@ -23,8 +23,16 @@ typedef struct ka_physical_source {
     /* The frame behind such memory; UINT64_MAX: none. Any context. */
     uint64_t (*frame_of)(const void *memory);
 
+    /* Or, where the kernel's own allocator gives memory, and not frames; of the above only align and max_align are used
+     * then. Memory of `size` bytes, whole pages, whose physical address satisfies the limits and has this alignment; NULL:
+     * none. give gets the same arguments; false: reported, and nothing changed. Never called with a lock held, but give. */
+    void *(*take)(const ka_physical_limits *limits, size_t size, size_t align, ka_flags flags);
+    bool (*give)(const ka_physical_limits *limits, void *memory, size_t size, size_t align);
+
     /* May memory be had with this caching? */
     bool (*has_caching)(ka_caching caching);
+
+    unsigned keep; /* so many empty pages of packed blocks an instance keeps: for sources that are slow */
 } ka_physical_source;
 
 /* ka_physical_init for a source that is at hand. */
