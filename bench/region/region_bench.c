@@ -1,8 +1,11 @@
-/* region_bench.c: allocators of fixed memory, side by side in one process. Usage: region_bench ROUNDS NAME=PLUGIN.so...
+/* region_bench.c: allocators of fixed memory, side by side in one process.
+ * Usage: region_bench ROUNDS NAME=PLUGIN.so... [@TRACE]...
  *
- * Every workload is a trace made beforehand, the same for all. In each round each allocator replays each trace, in turn (CPU time of the thread),
- * so that what the machine does besides hits all alike. Output: lines "workload,unit,allocator,round,value,failures"
- * (CSV). Blocks are asked for with alignment 8, and the first byte is written.
+ * Every workload is a trace, the same for all: made beforehand, or recorded from a program (@TRACE: a file as
+ * docs/performance/region.md says; its region is twice what it needs at most). In each round each allocator replays
+ * each trace, in turn (CPU time of the thread), so that what the machine does besides hits all alike. Output: lines
+ * "workload,unit,allocator,round,value,failures" (CSV). Made traces ask for alignment 8; the first byte of each block
+ * is written.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,8 +21,9 @@
 
 #include "plugin.h"
 
-#define PEERS 16
-#define ALIGN 8
+#define PEERS  24
+#define TRACES 24
+#define ALIGN  8
 #define MIB   ((size_t)1 << 20)
 #define KIB   ((size_t)1 << 10)
 
@@ -92,11 +96,14 @@ static uint32_t log_uniform(void)
 enum { ALLOC, FREE, RESIZE };
 
 typedef struct op {
-    uint32_t slot, kind, size, old_size;
+    uint32_t slot, size, old_size;
+    uint16_t kind, align_shift;
 } op;
 
-#define OPS   200000
-#define SLOTS 1000000
+#define OPS     200000
+#define SLOTS   1000000
+#define COUNTED 300
+#define REPLAYS 7 /* of which the least counts, for each operation */
 
 typedef struct trace {
     const char *name;
@@ -120,7 +127,7 @@ static void make_alloc(maker *m, uint32_t size)
     live_at[slot] = m->live;
     live_list[m->live++] = slot;
     m->bytes += (size + 15) & ~15u;
-    m->t->ops[m->t->count++] = (op){ slot, ALLOC, size, 0 };
+    m->t->ops[m->t->count++] = (op){ slot, size, 0, ALLOC, 3 };
 }
 
 static void make_free(maker *m, uint32_t slot)
@@ -129,13 +136,13 @@ static void make_free(maker *m, uint32_t slot)
     live_list[live_at[slot]] = last;
     live_at[last] = live_at[slot];
     m->bytes -= (slot_size[slot] + 15) & ~15u;
-    m->t->ops[m->t->count++] = (op){ slot, FREE, slot_size[slot], 0 };
+    m->t->ops[m->t->count++] = (op){ slot, slot_size[slot], 0, FREE, 3 };
     free_list[m->free_slots++] = slot;
 }
 
 static void make_resize(maker *m, uint32_t slot, uint32_t size)
 {
-    m->t->ops[m->t->count++] = (op){ slot, RESIZE, size, slot_size[slot] };
+    m->t->ops[m->t->count++] = (op){ slot, size, slot_size[slot], RESIZE, 3 };
     m->bytes += ((size + 15) & ~15u) - (size_t)((slot_size[slot] + 15) & ~15u);
     slot_size[slot] = size;
 }
@@ -210,6 +217,38 @@ static trace *make_fifo(void)
     return m.t;
 }
 
+/* A recorded trace. Its first quarter is replayed, but does not count. */
+static trace *load(const char *path)
+{
+    struct {
+        char magic[8];
+        uint32_t ops, slots;
+    } head;
+    uint32_t pair[2];
+    FILE *file = fopen(path, "rb");
+    const char *name = strrchr(path, '/');
+    trace *t = make(strdup(name == NULL ? path : name + 1), 0);
+    if (file == NULL || fread(&head, sizeof head, 1, file) != 1 || memcmp(head.magic, "KATRACE1", 8) != 0)
+        return NULL;
+    size_t bytes = 0, peak = 0;
+    memset(slot_size, 0, sizeof slot_size);
+    while (t->count < head.ops && t->count < 2000000 && fread(pair, sizeof pair, 1, file) == 1) {
+        uint32_t slot = pair[0] >> 2, kind = pair[0] & 3, shift = pair[1] >> 27, size = pair[1] & 0x7ffffff;
+        if (slot >= SLOTS || kind > RESIZE)
+            return NULL;
+        uint32_t old = slot_size[slot], asked = kind == FREE ? old : size == 0 ? 1 : size;
+        t->ops[t->count++] = (op){ slot, asked, old, (uint16_t)kind, (uint16_t)shift };
+        slot_size[slot] = kind == FREE ? 0 : asked;
+        bytes += slot_size[slot];
+        bytes -= old;
+        peak = bytes > peak ? bytes : peak;
+    }
+    fclose(file);
+    t->measured = t->count / 4;
+    t->region = (2 * peak + MIB - 1) / MIB * MIB;
+    return t->count == 0 || t->region > 128 * MIB ? NULL : t;
+}
+
 /* ---- replay ---- */
 
 static char *slots[SLOTS];
@@ -217,25 +256,26 @@ static char *slots[SLOTS];
 static inline uint64_t replay_op(const region_plugin *p, void *heap, const op *o)
 {
     char *block = slots[o->slot];
+    size_t align = (size_t)1 << o->align_shift;
     if (o->kind == ALLOC) {
-        slots[o->slot] = block = p->alloc(heap, o->size, ALIGN);
+        slots[o->slot] = block = p->alloc(heap, o->size, align);
         if (block == NULL)
             return 1;
         *block = 1;
     } else if (o->kind == FREE) {
         if (block != NULL)
-            p->free(heap, block, o->size, ALIGN);
+            p->free(heap, block, o->size, align);
         slots[o->slot] = NULL;
     } else if (block != NULL) {
         char *moved = NULL;
         if (p->resize != NULL) {
-            moved = p->resize(heap, block, o->old_size, o->size, ALIGN);
-        } else if ((moved = p->alloc(heap, o->size, ALIGN)) != NULL) {
+            moved = p->resize(heap, block, o->old_size, o->size, align);
+        } else if ((moved = p->alloc(heap, o->size, align)) != NULL) {
             memcpy(moved, block, o->size < o->old_size ? o->size : o->old_size);
-            p->free(heap, block, o->old_size, ALIGN);
+            p->free(heap, block, o->old_size, align);
         }
         if (moved == NULL) { /* later operations believe in the new size: the block goes */
-            p->free(heap, block, o->old_size, ALIGN);
+            p->free(heap, block, o->old_size, align);
             slots[o->slot] = NULL;
             return 1;
         }
@@ -351,12 +391,36 @@ static uint64_t ticks(void)
     return __builtin_ia32_rdtsc();
 }
 
-/* The least of five replays for each operation, so that what interrupted one of them is gone; then the highest. */
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void percentiles(const trace *t, const peer *p, const char *call, uint32_t *values, uint32_t count)
+{
+    static const struct {
+        const char *unit;
+        double share;
+    } rows[] = { { "cycles-50", 0.5 }, { "cycles-99", 0.99 }, { "cycles-99.9", 0.999 }, { "cycles-100", 1 } };
+    char name[128];
+    if (count == 0)
+        return;
+    qsort(values, count, sizeof *values, by_value);
+    snprintf(name, sizeof name, "%s: %s", t->name, call);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint32_t at = (uint32_t)(rows[i].share * count);
+        row(name, rows[i].unit, p, 0, values[at < count ? at : count - 1], 0);
+    }
+}
+
+/* The least of several replays for each operation, so that what interrupted one of them is gone; then percentiles. */
 static void worst_of_trace(const trace *t, const peer *p, uint32_t ops)
 {
-    static uint32_t least[OPS];
+    static uint32_t least[2 * OPS], of_kind[3][2 * OPS];
+    uint32_t counts[3] = { 0 };
     memset(least, 0xff, sizeof least);
-    for (int replay = 0; replay < 5; replay++) {
+    for (int replay = 0; replay < REPLAYS; replay++) {
         void *heap = begin(p, t->region);
         if (heap == NULL)
             return;
@@ -368,14 +432,13 @@ static void worst_of_trace(const trace *t, const peer *p, uint32_t ops)
                 least[i - t->measured] = (uint32_t)took;
         }
     }
-    uint32_t worst[2] = { 0, 0 };
     for (uint32_t i = 0; i < ops && t->measured + i < t->count; i++) {
         uint32_t kind = t->ops[t->measured + i].kind;
-        if (kind <= FREE && least[i] > worst[kind])
-            worst[kind] = least[i];
+        of_kind[kind][counts[kind]++] = least[i];
     }
-    row("worst alloc, log-uniform sizes, 1 MiB", "cycles", p, 0, worst[ALLOC], 0);
-    row("worst free, log-uniform sizes, 1 MiB", "cycles", p, 0, worst[FREE], 0);
+    percentiles(t, p, "alloc", of_kind[ALLOC], counts[ALLOC]);
+    percentiles(t, p, "free", of_kind[FREE], counts[FREE]);
+    percentiles(t, p, "resize", of_kind[RESIZE], counts[RESIZE]);
 }
 #else
 static void count_trace(const trace *t, const peer *p, uint32_t ops)
@@ -451,30 +514,36 @@ static void memory_rows(const peer *p)
     }
 }
 
-int main(int argc, char **argv)
+static trace *traces[TRACES];
+static int trace_count, made_count;
+
+static bool add_argument(char *argument)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : 0;
-    for (int i = 2; i < argc && peer_count < PEERS; i++) {
-        char *path = strchr(argv[i], '=');
-        if (path == NULL)
-            return 2;
-        *path++ = 0;
-        void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        const region_plugin *plugin = library == NULL ? NULL : dlsym(library, "region_bench_plugin");
-        if (plugin == NULL) {
-            fprintf(stderr, "region_bench: %s: %s\n", path, dlerror());
-            return 2;
-        }
-        peers[peer_count++] = (peer){ argv[i], plugin };
+    if (*argument == '@') {
+        trace *t = trace_count < TRACES ? load(argument + 1) : NULL;
+        if (t == NULL)
+            fprintf(stderr, "region_bench: %s is no trace that can be replayed\n", argument + 1);
+        else
+            traces[trace_count++] = t;
+        return t != NULL;
     }
-    memory = mmap(NULL, 128 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
-    if (rounds < 1 || peer_count == 0 || memory == MAP_FAILED || sigaction(SIGTRAP, &action, NULL) != 0) {
-        fprintf(stderr, "usage: region_bench ROUNDS NAME=PLUGIN.so...\n");
-        return 2;
+    char *path = strchr(argument, '=');
+    if (path == NULL || peer_count == PEERS)
+        return false;
+    *path++ = 0;
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const region_plugin *plugin = library == NULL ? NULL : dlsym(library, "region_bench_plugin");
+    if (plugin == NULL) {
+        fprintf(stderr, "region_bench: %s: %s\n", path, dlerror());
+        return false;
     }
-    memset(memory, 1, 128 * MIB);
-    trace *traces[] = {
+    peers[peer_count++] = (peer){ argument, plugin };
+    return true;
+}
+
+static void make_traces(void)
+{
+    trace *made[] = {
         make_hot(),
         make_fifo(),
         make_actions("random actions to 1000", to_1000, false),
@@ -486,18 +555,36 @@ int main(int argc, char **argv)
         make_fill("kernel-like, 64 MiB, 60 % full", 64 * MIB, 64 * MIB / 10 * 6, kernel_size),
         make_fill("log-uniform, 1 MiB, 60 % full", MIB, MIB / 10 * 6, log_uniform),
     };
-    size_t count = sizeof traces / sizeof *traces;
+    made_count = trace_count = sizeof made / sizeof *made;
+    memcpy(traces, made, sizeof made);
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = argc > 1 ? atoi(argv[1]) : 0;
+    make_traces();
+    for (int i = 2; i < argc; i++)
+        if (!add_argument(argv[i]))
+            return 2;
+    memory = mmap(NULL, 128 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
+    if (rounds < 1 || peer_count == 0 || memory == MAP_FAILED || sigaction(SIGTRAP, &action, NULL) != 0) {
+        fprintf(stderr, "usage: region_bench ROUNDS NAME=PLUGIN.so... [@TRACE]...\n");
+        return 2;
+    }
+    memset(memory, 1, 128 * MIB);
     puts("workload,unit,allocator,round,value,failures");
     for (int round = 0; round < rounds; round++)
-        for (size_t t = 0; t < count; t++)
+        for (int t = 0; t < trace_count; t++)
             for (int p = 0; p < peer_count; p++)
                 time_trace(traces[t], &peers[(p + round) % peer_count], round);
     for (int p = 0; p < peer_count; p++) {
         if (strcmp(peers[p].name, "none") == 0)
             continue;
-        for (size_t t = 0; t < count; t++)
-            count_trace(traces[t], &peers[p], 200);
-        worst_of_trace(traces[count - 1], &peers[p], 20000);
+        for (int t = 0; t < trace_count; t++)
+            count_trace(traces[t], &peers[p], COUNTED);
+        for (int t = made_count - 1; t < trace_count; t++)
+            worst_of_trace(traces[t], &peers[p], t < made_count ? 20000 : 2 * OPS);
         memory_rows(&peers[p]);
     }
     return 0;

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Measures the region engine beside other allocators of fixed memory. Usage: bench/region/run.sh [ROUNDS] [NAME=PLUGIN.so]...
+# Measures the region engine beside other allocators of fixed memory. 
+# Usage: bench/region/run.sh [ROUNDS] [NAME=PLUGIN.so]... [@TRACE[.xz]]...
 # Two builds of ours take part: as configured by default, and `ours-1` for a single range. Results: build/bench/region.csv,
 # region.md, region.svg. How to build a plug-in: docs/performance/region.md.
 set -eu
@@ -22,6 +23,16 @@ $CC $FLAGS $SOURCES -o "$OUT/region-ours.so"
 $CC $FLAGS -DKA_CFG_REGION_RANGES=1 $SOURCES -o "$OUT/region-ours-1.so"
 $CC -O2 -std=c11 -fPIC -shared bench/region/plugins/none.c -o "$OUT/region-none.so"
 $CC -O2 -std=gnu11 bench/region/region_bench.c -ldl -o "$OUT/region_bench"
+for argument; do # traces that are packed are unpacked
+    shift
+    case $argument in @*.xz)
+        packed=${argument#@}
+        argument=@$OUT/$(basename "$packed" .xz)
+        xz -dc "$packed" >"${argument#@}"
+        ;;
+    esac
+    set -- "$@" "$argument"
+done
 "$OUT/region_bench" "$rounds" "none=$OUT/region-none.so" "ours=$OUT/region-ours.so" "ours-1=$OUT/region-ours-1.so" "$@" \
     >"$OUT/region.csv"
 exec python3 bench/region/table.py "$OUT/region.csv"

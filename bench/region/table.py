@@ -12,7 +12,8 @@ import subprocess
 import sys
 
 UNITS = {"ns": "ns/operation, net", "instructions": "instructions, mean", "instructions-most": "instructions, most",
-         "cycles": "cycles, worst operation", "percent": "percent of the region", "bytes": "bytes"}
+         "cycles-50": "cycles, half below", "cycles-99": "cycles, 99 % below", "cycles-99.9": "cycles, 99.9 % below",
+         "cycles-100": "cycles, worst operation", "percent": "percent of the region", "bytes": "bytes"}
 
 
 def read(path):
