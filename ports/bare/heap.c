@@ -28,9 +28,23 @@ static bool pages_decommit(void *context, void *base, size_t size)
     return bare_unmap(base, size / PAGE) == BARE_MAP_OK;
 }
 
+typedef struct asked {
+    void (*call)(void *argument);
+    void *argument;
+} asked;
+
+static void call_and_flush(void *context)
+{
+    const asked *what = context;
+    what->call(what->argument);
+    bare_frames_flush();
+}
+
+/* The heap asks before it refuses: frames that CPUs have in store are worth as much to it as their blocks. */
 static bool call_all(void (*call)(void *argument), void *argument)
 {
-    bare_cpus_call(call, argument);
+    asked what = { call, argument };
+    bare_cpus_call(call_and_flush, &what);
     return true;
 }
 

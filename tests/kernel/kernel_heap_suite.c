@@ -189,6 +189,43 @@ static void drain_reaches_all(void)
     KIT_EXPECT(ka_heap_drain(&bare_heap) && kept() == 0);
 }
 
+static void store_frames(void *context)
+{
+    bare_frame list = { 0 };
+    (void)context;
+    for (unsigned i = 0; i < 512; i++) {
+        bare_frame frame = bare_frame_take();
+        if (frame.number == 0)
+            break;
+        *(uint64_t *)bare_frame_memory(frame) = list.number;
+        list = frame;
+    }
+    while (list.number != 0) {
+        bare_frame frame = list;
+        list.number = *(uint64_t *)bare_frame_memory(frame);
+        bare_frames_give(frame, 1);
+    }
+}
+
+/* Each CPU has frames in store. Before the heap refuses one of them, it gets the others'. */
+static void frames_in_store(void)
+{
+    enum { BLOCK = 16 * 4096, FEW = 64 };
+    bare_cpus_run(store_frames, NULL);
+    void **list = NULL, **block;
+    while ((block = ka_alloc(ka_kernel, BLOCK, PAGE, 0)) != NULL) {
+        *block = list;
+        list = block;
+    }
+    kit_note("%zu frames are free", bare_frames_free());
+    KIT_EXPECT(bare_frames_free() < FEW);
+    while ((block = list) != NULL) {
+        list = *block;
+        ka_free(ka_kernel, block, BLOCK, PAGE);
+    }
+    trim_all();
+}
+
 static const kit_case cases[] = {
     { "frames come and go", frames_come_and_go },
     { "a refusal leaves nothing behind", refusal_leaves_nothing },
@@ -196,6 +233,7 @@ static const kit_case cases[] = {
     { "guarded blocks", guarded_blocks },
     { "blocks wander between CPUs", blocks_wander },
     { "a drain reaches all CPUs", drain_reaches_all },
+    { "frames that other CPUs have in store", frames_in_store },
 };
 
 const kit_suite kernel_heap_suite = { "kernel heap", cases, KIT_COUNT(cases) };
