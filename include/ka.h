@@ -40,6 +40,7 @@
 #include <ka/string.h>
 #include <ka/vec.h>
 
+#include <ka/deque.h>
 #include <ka/hash.h>
 #include <ka/hash_map.h>
 #include <ka/hash_set.h>
