@@ -82,6 +82,14 @@ class Vec(Printer):
         return "array"
 
 
+class Deque(Vec):
+    """A ring: the first item lies at `head`."""
+
+    def children(self):
+        for i in range(int(self.value["len"])):
+            yield "[%d]" % i, self.value["items"][(int(self.value["head"]) + i) % int(self.value["cap"])]
+
+
 class String(Printer):
     def to_string(self):
         return text_of(self.value["bytes"], int(self.value["len"]))
@@ -155,6 +163,7 @@ SHAPES = {
     ("value", "allocator"): Box,
     ("block",): Counted,
     ("items", "len", "cap", "allocator"): Vec,
+    ("items", "len", "cap", "allocator", "head"): Deque,
     ("bytes", "len", "cap", "allocator", "utf8"): String,
     ("tree",): Map,
     ("slots", "table"): HashMap,

@@ -10,6 +10,7 @@ KA_BOX(point_box, struct point, KA_NO_DROP)
 KA_RC(point_rc, struct point, KA_NO_DROP)
 KA_ARC(point_arc, struct point, KA_NO_DROP)
 KA_VEC(number_vec, int, KA_NO_DROP)
+KA_DEQUE(number_deque, int, KA_NO_DROP)
 KA_MAP(number_map, int, int, KA_COMPARE_NUMBERS, KA_NO_DROP, KA_NO_DROP)
 KA_HASH_MAP(number_table, int, int, KA_HASH_NUMBERS, KA_EQUAL_NUMBERS, KA_NO_DROP, KA_NO_DROP)
 
@@ -21,6 +22,7 @@ struct everything {
     point_rc_weak weak;
     point_arc atomic;
     number_vec numbers;
+    number_deque ring;
     ka_string name;
     number_map squares;
     number_table cubes;
@@ -43,12 +45,16 @@ static bool fill(ka_allocator *a)
     if (point_arc_make(&all.atomic, a, (struct point){ 7, 8 }) == NULL)
         return false;
     all.numbers = number_vec_in(a);
+    all.ring = number_deque_in(a);
     all.name = ka_string_in(a);
     all.squares = number_map_in(a);
     all.cubes = number_table_in(a);
     for (int i = 0; i < 100; i++)
         if (!number_map_insert(&all.squares, i, i * i) || (i < 5 && !number_vec_push(&all.numbers, i * 10)) ||
             (i < 3 && !number_table_insert(&all.cubes, i, i * i * i)))
+            return false;
+    for (int i = 0; i < 3; i++) /* 2 1 0 0 1 2: around the end of the ring */
+        if (!number_deque_push_front(&all.ring, i) || !number_deque_push_back(&all.ring, i))
             return false;
     return ka_string_append_text(&all.name, "grüße");
 }
