@@ -15,7 +15,7 @@
 #define COUNT_PAIRS ((size_t)10000)
 
 /* The same machine code for whatever is passed in: called through a volatile pointer, so that it is not specialised. */
-#define COUNT_LOOP __attribute__((noinline))
+#define COUNT_LOOP __attribute__((noinline, noipa))
 
 /* What stands for nothing: 2 instructions and 1, each with its return, and a call of 1 each: 5 for a pair. */
 void *count_empty_alloc(void);

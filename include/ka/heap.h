@@ -97,10 +97,10 @@ KA_MUST_USE bool ka_heap_claim(ka_heap *heap, void *base, size_t size);
 /* Takes a block. As ka_alloc over &heap->allocator, without the indirect call.
  * cost  from the magazine: constant. A refill: an atomic exchange for up to 64 blocks. Large: linear in the segments'
  *       pages / 64 at worst */
-KA_MUST_USE void *ka_heap_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags);
+KA_MUST_USE static inline void *ka_heap_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags);
 
 /* Gives a block back. As ka_free. */
-void ka_heap_free(ka_heap *heap, void *block, size_t size, size_t align);
+static inline void ka_heap_free(ka_heap *heap, void *block, size_t size, size_t align);
 
 /* Gives back a block whose size the caller does not know. NULL and blocks of size 0 do nothing. */
 void ka_heap_free_unsized(ka_heap *heap, void *block);
@@ -163,6 +163,29 @@ void ka_heap_stats(const ka_heap *heap, ka_stats *out);
 
 /* Proves the whole structure; nothing else may use the heap meanwhile. NULL, or the first broken fact in words. */
 const char *ka_heap_check(const ka_heap *heap);
+
+/* Private: the two calls above, with what a compiler knows of alignment and flags taken off. */
+KA_MUST_USE void *ka_heap_alloc_plain_(ka_heap *heap, size_t size); /* 8 or 16, none */
+KA_MUST_USE void *ka_heap_alloc_other_(ka_heap *heap, size_t size, size_t align, ka_flags flags);
+void ka_heap_free_plain_(ka_heap *heap, void *block, size_t size); /* up to 16; not NULL */
+void ka_heap_free_other_(ka_heap *heap, void *block, size_t size, size_t align);
+
+KA_MUST_USE static inline void *ka_heap_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags)
+{
+    if (KA_LIKELY((align == 8 || align == 16) && flags == 0))
+        return ka_heap_alloc_plain_(heap, size);
+    return ka_heap_alloc_other_(heap, size, align, flags);
+}
+
+static inline void ka_heap_free(ka_heap *heap, void *block, size_t size, size_t align)
+{
+    if (block == NULL)
+        return;
+    if (KA_LIKELY(align <= KA_MIN_ALIGN))
+        ka_heap_free_plain_(heap, block, size);
+    else
+        ka_heap_free_other_(heap, block, size, align);
+}
 
 /* Private. */
 struct ka_heap {

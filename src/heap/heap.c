@@ -148,33 +148,37 @@ static void *heap_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags
     return block;
 }
 
-/* All that the first lines of ka_heap_alloc do not serve. */
-static KA_NOINLINE void *alloc_other(ka_heap *heap, size_t size, size_t align, ka_flags flags)
+void *ka_heap_alloc_other_(ka_heap *heap, size_t size, size_t align, ka_flags flags)
 {
-    if (size - 1 < KA_CLASS_LARGEST && (align == 8 || align == 16) && flags == 0)
-        return ka_heap_block_alloc(heap, ka_magazine_of_class(ka_class_of(size)), 0);
     if (!ka_request_valid(size, align, flags) || (flags & KA_PAGEABLE) != 0)
         return NULL;
     return size == 0 ? ka_empty_block(align) : heap_alloc(heap, size, align, flags);
 }
 
-/* Size 0 is served by magazine 0, which is always empty. */
-void *ka_heap_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags)
+/* All that the first lines below do not serve: blocks that are not small, the slow ways, size 0. */
+static KA_NOINLINE void *alloc_plain_other(ka_heap *heap, size_t size)
 {
-    /* The alignment is 8 or 16, and there are no flags. */
-    if (KA_LIKELY(size <= KA_MAGAZINE_TABLE && (((align - 8) & ~(size_t)8) | flags) == 0)) {
+    if (KA_LIKELY(size - 1 < KA_CLASS_LARGEST))
+        return ka_heap_block_alloc(heap, ka_magazine_of_class(ka_class_of(size)), 0);
+    return ka_heap_alloc_other_(heap, size, KA_MIN_ALIGN, 0);
+}
+
+/* Size 0 is served by magazine 0, which is always empty. */
+void *ka_heap_alloc_plain_(ka_heap *heap, size_t size)
+{
+    if (KA_LIKELY(size <= KA_MAGAZINE_TABLE)) {
         void *block = NULL;
         ka_port_pin_state pin = ka_port_pin();
         ka_magazines *m = ka_heap_magazines(heap);
         if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-            block = ka_magazine_pop(m, m->number_of[(size + 15) >> 4]);
+            block = ka_magazine_pop(m, m->number_of[size]);
             ka_port_busy_give(&m->busy);
         }
         ka_port_unpin(pin);
         if (KA_LIKELY(block != NULL))
             return block;
     }
-    return alloc_other(heap, size, align, flags);
+    return alloc_plain_other(heap, size);
 }
 
 size_t ka_heap_alloc_many(ka_heap *heap, size_t size, size_t align, ka_flags flags, size_t count, void **blocks)
@@ -245,35 +249,36 @@ static void heap_free(ka_heap *heap, void *block, size_t size, size_t align, con
         run_free(heap, block, run_pages(heap, size), size, site);
 }
 
-static KA_NOINLINE void free_other(ka_heap *heap, void *block, size_t size, size_t align, const void *site)
+static KA_NOINLINE void free_plain_other(ka_heap *heap, void *block, size_t size, const void *site)
 {
-    if (KA_LIKELY(size - 1 < KA_CLASS_LARGEST && align <= 16 && block != NULL))
+    if (KA_LIKELY(size - 1 < KA_CLASS_LARGEST))
         ka_heap_block_free(heap, ka_magazine_of_class(ka_class_of(size)), block, site);
-    else if (block != NULL && size != 0)
-        heap_free(heap, block, size, align, site);
+    else if (size != 0)
+        run_free(heap, block, run_pages(heap, size), size, site);
 }
 
 /* Size 0 is served by magazine 0, which is always full. */
-void ka_heap_free(ka_heap *heap, void *block, size_t size, size_t align)
+void ka_heap_free_plain_(ka_heap *heap, void *block, size_t size)
 {
-    bool placed = false;
-    if (KA_UNLIKELY(size > KA_MAGAZINE_TABLE))
-        goto other;
-    if (KA_UNLIKELY(align > 16))
-        goto other;
-    if (KA_UNLIKELY(block == NULL))
-        return;
-    ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-        placed = ka_magazine_push(m, m->number_of[(size + 15) >> 4], block);
-        ka_port_busy_give(&m->busy);
+    if (KA_LIKELY(size <= KA_MAGAZINE_TABLE)) {
+        bool placed = false;
+        ka_port_pin_state pin = ka_port_pin();
+        ka_magazines *m = ka_heap_magazines(heap);
+        if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
+            placed = ka_magazine_push(m, m->number_of[size], block);
+            ka_port_busy_give(&m->busy);
+        }
+        ka_port_unpin(pin);
+        if (KA_LIKELY(placed))
+            return;
     }
-    ka_port_unpin(pin);
-    if (KA_LIKELY(placed))
-        return;
-other:
-    free_other(heap, block, size, align, KA_RETURN_ADDRESS());
+    free_plain_other(heap, block, size, KA_RETURN_ADDRESS());
+}
+
+void ka_heap_free_other_(ka_heap *heap, void *block, size_t size, size_t align)
+{
+    if (size != 0)
+        heap_free(heap, block, size, align, KA_RETURN_ADDRESS());
 }
 
 void ka_heap_free_many(ka_heap *heap, size_t size, size_t align, size_t count, void **blocks)

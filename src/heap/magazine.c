@@ -80,8 +80,8 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
     m->drains = ka_load_relaxed_32(&heap->drains);
     m->parked_pages = m->park_hand = 0;
     m->number_of[0] = 0;
-    for (unsigned i = 1; i <= KA_MAGAZINE_TABLE / 16; i++)
-        m->number_of[i] = (uint8_t)ka_magazine_of_class(ka_class_of(16 * i));
+    for (unsigned size = 1; size <= KA_MAGAZINE_TABLE; size++)
+        m->number_of[size] = (uint8_t)ka_magazine_of_class(ka_class_of(size));
     magazine_set(m, 0, slots++, 0);
     for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
         size_t limit = magazine_limit(heap, class);

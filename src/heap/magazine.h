@@ -37,11 +37,11 @@ typedef struct ka_magazines {
     void *run;
     void **bottom[KA_MAGAZINE_COUNT];
     void **limit[KA_MAGAZINE_COUNT];
-    uint8_t number_of[KA_MAGAZINE_TABLE / 16 + 1]; /* by (size + 15) / 16; size 0 has number 0 */
-    void *parked[KA_PARK_LENGTHS][KA_PARK_EACH];   /* the newest first; then NULL */
-    uint32_t parked_pages;                         /* of all of them */
-    uint32_t park_hand;                            /* the length that gives way next */
-    uint32_t drains;                               /* of the heap's, when these were last asked to be empty */
+    void *parked[KA_PARK_LENGTHS][KA_PARK_EACH]; /* the newest first; then NULL */
+    uint32_t parked_pages;                       /* of all of them */
+    uint32_t park_hand;                          /* the length that gives way next */
+    uint32_t drains;                             /* of the heap's, when these were last asked to be empty */
+    uint8_t number_of[KA_MAGAZINE_TABLE + 1];    /* by size; size 0 has number 0 */
 } ka_magazines;
 
 /* Always busy: what stands for the magazines of who has none. */
