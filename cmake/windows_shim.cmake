@@ -15,7 +15,8 @@ target_link_libraries(ka_port PRIVATE ka_flags)
 target_compile_options(ka_port PRIVATE -ffreestanding)
 add_library(ka STATIC $<TARGET_OBJECTS:ka_portless> $<TARGET_OBJECTS:ka_ported> $<TARGET_OBJECTS:ka_port>)
 
-ka_sources(kit tests/kit/kit.c tests/kit/kit_host.c tests/suite/*_suite.c tests/suite/suite.c tests/windows/shim/*.c)
+ka_sources(kit tests/kit/kit.c tests/kit/kit_host.c tests/suite/*_suite.c tests/suite/suite.c tests/windows/*_suite.c
+    tests/windows/shim/*.c)
 add_library(kit OBJECT ${kit})
 target_include_directories(kit PUBLIC tests tests/kit ports/windows)
 target_compile_definitions(kit PUBLIC _GNU_SOURCE)

@@ -23,6 +23,7 @@ long shim_fail_after = -1;
 bool shim_keeps_routines[2] = { true, true };
 _Thread_local shim_bugcheck shim_end;
 _Thread_local KIRQL shim_irql;
+unsigned char shim_zero_byte;
 bool shim_migrates;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -197,7 +198,7 @@ static void *pool_take(const shim_pool_call *call, bool paged, bool zeroed)
         return NULL;
     char *block = (char *)raw + room;
     *record_of(block) = (record){ raw, call->size, call->tag, paged, MARK };
-    memset(block, zeroed ? 0 : 0xa5, call->size);
+    memset(block, zeroed ? shim_zero_byte : 0xa5, call->size);
     __atomic_fetch_add(&live, 1, __ATOMIC_RELAXED);
     return block;
 }

@@ -45,6 +45,7 @@ extern long shim_fail_after; /* allocations that still succeed; -1: all. Then ea
 extern bool shim_keeps_routines[2]; /* false: contiguous NodeMemory [0], SpecifyCacheNode [1] are missing */
 extern _Thread_local shim_bugcheck shim_end; /* of KeBugCheckEx */
 extern _Thread_local KIRQL shim_irql;
+extern unsigned char shim_zero_byte; /* what cleared memory is filled with */
 extern bool shim_migrates; /* threads change processors at each look at their number */
 
 long shim_live(void);       /* requests of the pool that were not freed */
