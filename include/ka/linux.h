@@ -14,7 +14,8 @@
  * must not (interrupts off, preemption off, interrupt, NMI), is refused and reported as KA_MISUSE_CONTEXT; what cannot
  * be seen by looking (a raw spin lock on a kernel without a preempt count) is the caller's duty.
  * A free in an NMI is reported and the block is lost: the kernel's allocators cannot be entered there. The general heap
- * (ka/heap.h) can.
+ * (ka/heap.h) can. With PREEMPT_RT the kernel's allocators take locks that sleep: both are so for all code that is not
+ * preemptible (hard interrupt, raw spin lock), KA_ATOMIC or not.
  *
  * Alignment is the interface's: 16 bytes at least, and any power of two. Blocks may be passed to kfree and kvfree by
  * code that does not know this library, unless they are aligned to more than a page and come from vmalloc.

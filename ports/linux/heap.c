@@ -12,17 +12,18 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/seq_file.h>
-#include <linux/shrinker.h>
 #include <linux/smp.h>
 #include <linux/vmalloc.h>
 
 #include "kernel_allocators.h"
+#include "kernel_versions.h"
 
 #define SEGMENT_SHIFT 21u
 
 static DEFINE_MUTEX(list_lock);
 static ka_linux_heap *first;
 static struct dentry *folder;
+static struct shrinker *pressure;
 static int hotplug_state;
 
 /* ---- memory ---- */
@@ -32,7 +33,7 @@ static void *reserve(void *context, size_t size, size_t align)
     const ka_linux_heap *heap = context;
     if (align <= PAGE_SIZE)
         return vmalloc(size);
-    if (size != align || get_order(size) >= MAX_ORDER)
+    if (size != align || get_order(size) >= KA_LINUX_ORDERS)
         return NULL;
     gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
     struct page *page = alloc_pages_node(heap->node, gfp, (unsigned)get_order(size));
@@ -82,12 +83,6 @@ static unsigned long give_back(struct shrinker *shrinker, struct shrink_control 
     mutex_unlock(&list_lock);
     return pages != 0 ? pages : SHRINK_STOP;
 }
-
-static struct shrinker shrinker = {
-    .count_objects = count_free,
-    .scan_objects = give_back,
-    .seeks = DEFAULT_SEEKS,
-};
 
 static int cpu_is_dead(unsigned cpu)
 {
@@ -176,7 +171,7 @@ int ka_linux_heaps_start(void)
         debugfs_remove(folder);
         return hotplug_state;
     }
-    int error = register_shrinker(&shrinker, "kernel_alloc");
+    int error = ka_linux_shrinker_start(&pressure, count_free, give_back);
     if (error != 0) {
         cpuhp_remove_state_nocalls(hotplug_state);
         debugfs_remove(folder);
@@ -186,7 +181,7 @@ int ka_linux_heaps_start(void)
 
 void ka_linux_heaps_end(void)
 {
-    unregister_shrinker(&shrinker);
+    ka_linux_shrinker_end(pressure);
     cpuhp_remove_state_nocalls(hotplug_state);
     debugfs_remove(folder);
     for (ka_linux_heap *heap = first; heap != NULL; heap = heap->next)

@@ -21,12 +21,19 @@
 
 #include "kernel_allocators.h"
 
+/* May the kernel's allocators be called at all? They take locks that an NMI may have interrupted; with PREEMPT_RT locks
+ * that sleep, so that there only preemptible code may. */
+static bool may_call(void)
+{
+    return likely(!in_nmi()) && (!IS_ENABLED(CONFIG_PREEMPT_RT) || preemptible());
+}
+
 bool ka_linux_gfp(ka_allocator *self, size_t size, ka_flags flags, gfp_t *out)
 {
     if ((flags & (KA_ANY_CONTEXT | KA_PAGEABLE)) != 0)
         return false;
     bool may_sleep = (flags & (KA_ATOMIC | KA_NOWAIT)) == 0;
-    if (unlikely(in_nmi() || (may_sleep && (in_interrupt() || irqs_disabled() ||
+    if (unlikely(!may_call() || (may_sleep && (in_interrupt() || irqs_disabled() ||
                                             (IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible()))))) {
         ka_report_misuse(KA_MISUSE_CONTEXT, self, NULL, size, KA_RETURN_ADDRESS());
         return false;
@@ -38,7 +45,7 @@ bool ka_linux_gfp(ka_allocator *self, size_t size, ka_flags flags, gfp_t *out)
 
 bool ka_linux_may_free(ka_allocator *self, const void *block, size_t size)
 {
-    if (likely(!in_nmi()))
+    if (likely(may_call()))
         return true;
     ka_report_misuse(KA_MISUSE_CONTEXT, self, block, size, KA_RETURN_ADDRESS());
     return false;

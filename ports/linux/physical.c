@@ -17,6 +17,7 @@
 
 #include "heap/physical.h"
 #include "kernel_allocators.h"
+#include "kernel_versions.h"
 
 #define FRAMES_BELOW_16M ((uint64_t)MAX_DMA_PFN)
 #define FRAMES_BELOW_4G  ((uint64_t)MAX_DMA32_PFN)
@@ -51,7 +52,7 @@ static uint64_t frames_get(uint64_t count, const ka_frame_limits *limits, ka_fla
 {
     gfp_t gfp, zone;
     unsigned order = (unsigned)get_order(max(count, max_t(uint64_t, limits->align, 1)) << PAGE_SHIFT);
-    if (order >= MAX_ORDER || !zone_of(limits->highest, &zone) ||
+    if (order >= KA_LINUX_ORDERS || !zone_of(limits->highest, &zone) ||
         !ka_linux_gfp(ka_physical, (size_t)count << PAGE_SHIFT, flags & ~KA_ZERO, &gfp))
         return UINT64_MAX;
     int node = limits->node < MAX_NUMNODES && node_online((int)limits->node) ? (int)limits->node : NUMA_NO_NODE;
@@ -106,7 +107,7 @@ static const ka_physical_source source = {
     .get = frames_get,
     .put = frames_put,
     .align = KA_MIN_ALIGN,
-    .max_align = PAGE_SIZE << (MAX_ORDER - 1),
+    .max_align = PAGE_SIZE << (KA_LINUX_ORDERS - 1),
     .map = map,
     .unmap = unmap,
     .frame_of = frame_of,
@@ -183,10 +184,12 @@ static void dma_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
     ka_dma_allocator *dma = dma_of(self);
     (void)align;
-    if (in_nmi() || irqs_disabled()) {
+    if (irqs_disabled()) {
         ka_report_misuse(KA_MISUSE_CONTEXT, self, block, size, KA_RETURN_ADDRESS());
         return;
     }
+    if (!ka_linux_may_free(self, block, size))
+        return;
     ka_port_lock_state state = ka_port_lock_take(&dma->lock);
     dma_block **at = dma_find(dma, block), *record = *at;
     bool fits = record != NULL && size <= record->size;

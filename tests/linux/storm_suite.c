@@ -107,7 +107,7 @@ static int run_thread(void *data)
     for (unsigned i = 0; i < ROUNDS; i++) {
         step(&storm->thread, i % 2 == 0 ? 0 : KA_ANY_CONTEXT);
         if (i % 64 == 0) {
-            others = cpumask_next_wrap(others, cpu_online_mask, nr_cpu_ids, false);
+            others = cpumask_next((int)others, cpu_online_mask);
             if (others >= nr_cpu_ids)
                 others = cpumask_first(cpu_online_mask);
             apic->send_IPI((int)others, NMI_VECTOR);
