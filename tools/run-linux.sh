@@ -51,6 +51,6 @@ chmod +x "$work/root/init"
 [ -z "${CHECK:-}" ] || cp "$CHECK" "$work/root/check"
 (cd "$work/root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initrd.gz"
 # shellcheck disable=SC2086
-timeout -k 5 "${SECONDS_MAX:-300}" qemu-system-x86_64 -M q35 -cpu qemu64 ${QEMU_MORE:-} -smp "${CPUS:-2}" $memory \
+timeout -k 5 "${SECONDS_MAX:-300}" qemu-system-x86_64 -M q35 -cpu qemu64 ${QEMU_MORE:-} -smp "${CPUS:-2},sockets=${CPUS:-2}" $memory \
     -kernel "$image" -initrd "$work/initrd.gz" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
     -append "console=ttyS0 panic=-1 oops=panic loglevel=7 mitigations=off nokaslr no_timer_check $words" </dev/null

@@ -289,21 +289,28 @@ static ka_physical_page *page_new(ka_physical_allocator *p, unsigned char *memor
     return page;
 }
 
-/* An empty page goes. */
-static void page_drop(ka_physical_allocator *p, ka_physical_page *page)
+/* An empty page goes. Returns its memory, for page_give without the lock. */
+static unsigned char *page_drop(ka_physical_allocator *p, ka_physical_page *page)
 {
     ka_physical_page **link = bucket_of(p, page->memory);
     while (*link != page)
         link = &(*link)->bucket;
     *link = page->bucket;
     room_remove(p, page);
-    bool done = pages_free(p, page->memory, 1, PAGE);
-    KA_ASSERT(done);
+    unsigned char *memory = page->memory;
     page->memory = NULL;
     page->next = p->spare;
     p->spare = page;
     p->pages--;
     p->empty--;
+    return memory;
+}
+
+/* A kernel's own allocator may not be called with interrupts off: not with the lock held. */
+static void page_give(ka_physical_allocator *p, unsigned char *memory)
+{
+    bool done = pages_free(p, memory, 1, PAGE);
+    KA_ASSERT(done);
 }
 
 static void count_in(ka_physical_allocator *p, size_t bytes)
@@ -394,7 +401,9 @@ static bool units_misused(const ka_physical_page *page, unsigned at, unsigned un
     return false;
 }
 
-static bool packed_free_locked(ka_physical_allocator *p, void *block, size_t size, ka_misuse *kind)
+/* *empty: the memory of a page that is to be given back then. */
+static bool packed_free_locked(ka_physical_allocator *p, void *block, size_t size, ka_misuse *kind,
+                               unsigned char **empty)
 {
     ka_physical_page *page = page_find(p, block);
     *kind = KA_MISUSE_FOREIGN;
@@ -412,16 +421,19 @@ static bool packed_free_locked(ka_physical_allocator *p, void *block, size_t siz
     p->live -= units * UNIT;
     p->blocks--;
     if (page_is_empty(page) && ++p->empty > p->source->keep)
-        page_drop(p, page);
+        *empty = page_drop(p, page);
     return true;
 }
 
 static void packed_free(ka_physical_allocator *p, void *block, size_t size)
 {
     ka_misuse kind;
+    unsigned char *empty = NULL;
     ka_port_lock_state state = ka_port_lock_take(&packed_lock);
-    bool done = packed_free_locked(p, block, size, &kind);
+    bool done = packed_free_locked(p, block, size, &kind, &empty);
     ka_port_lock_give(&packed_lock, state);
+    if (empty != NULL)
+        page_give(p, empty);
     if (!done)
         ka_report_misuse(kind, &p->allocator, block, size, NULL);
 }
@@ -637,7 +649,7 @@ size_t ka_physical_fini(ka_physical_allocator *p)
         return live;
     }
     while (p->room != NULL)
-        page_drop(p, p->room);
+        page_give(p, page_drop(p, p->room));
     while (p->record_pages != NULL) {
         ka_physical_page *records = p->record_pages;
         p->record_pages = records[0].memory;

@@ -25,7 +25,7 @@ typedef struct ka_physical_source {
 
     /* Or, where the kernel's own allocator gives memory, and not frames; of the above only align and max_align are used
      * then. Memory of `size` bytes, whole pages, whose physical address satisfies the limits and has this alignment; NULL:
-     * none. give gets the same arguments; false: reported, and nothing changed. Never called with a lock held, but give. */
+     * none. give gets the same arguments; false: reported, and nothing changed. Never called with a lock held. */
     void *(*take)(const ka_physical_limits *limits, size_t size, size_t align, ka_flags flags);
     bool (*give)(const ka_physical_limits *limits, void *memory, size_t size, size_t align);
 
