@@ -2,23 +2,8 @@
 # headers_test.sh: every public header compiles alone, in C11 and in C++17, twice in a row, and <ka.h> has them all.
 # CC, CXX: lists of compilers, separated by spaces; gcc and clang if not set. Prints TAP.
 cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-count=0
-failures=0
-
-# result NAME STATUS [file with words]
-result()
-{
-    count=$((count + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $count - headers: $1"
-    else
-        echo "not ok $count - headers: $1"
-        failures=$((failures + 1))
-        [ -n "$3" ] && sed 's/^/# /' "$3"
-    fi
-}
+suite=headers
+. tests/kit/tap.sh
 
 paths="-Iinclude -Isrc -Isrc/base/gnu -Iports/user"
 c_flags="-std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes"
@@ -30,11 +15,11 @@ for header in include/ka/*.h include/ka.h; do
     cp "$work/alone.c" "$work/alone.cc"
     for cc in ${CC:-gcc clang}; do
         $cc $c_flags -Werror $paths -fsyntax-only "$work/alone.c" 2> "$work/words"
-        result "$name alone, $cc" $? "$work/words"
+        result "$name alone, $cc" $?
     done
     for cxx in ${CXX:-g++ clang++}; do
         $cxx $cxx_flags $paths -fsyntax-only "$work/alone.cc" 2> "$work/words"
-        result "$name alone, $cxx" $? "$work/words"
+        result "$name alone, $cxx" $?
     done
     case $name in
     ka.h | ka/user.h | ka/bare.h | ka/linux.h | ka/windows.h) continue ;; # what one port adds is not for every program
@@ -47,7 +32,6 @@ done
 echo '#include <ka.h>' > "$work/alone.c"
 set -- ${CC:-gcc clang}
 "$1" -std=c11 -Werror -Iinclude -fsyntax-only "$work/alone.c" 2> "$work/words"
-result "<ka.h> without a port" $? "$work/words"
+result "<ka.h> without a port" $?
 
-echo "1..$count"
-[ "$failures" -eq 0 ]
+plan

@@ -3,24 +3,10 @@
 # happens without exceptions; the example of the documents. Prints TAP.
 set -eu
 cd "$(dirname "$0")/../.."
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
-failures=0
+suite=cpp
+. tests/kit/tap.sh
 include="-Iinclude -Ibindings/cpp -Itests/bindings/cpp"
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror"
-
-result() # NAME STATUS
-{
-    count=$((count + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $count - cpp: $1"
-    else
-        echo "not ok $count - cpp: $1"
-        failures=$((failures + 1))
-        sed 's/^/# /' "$work/words"
-    fi
-}
 
 # runs NAME SOURCE OPTIONS...: compiles, links and runs it; takes over the points of its TAP, if it prints some.
 runs()
@@ -70,5 +56,4 @@ for cxx in g++ clang++; do
         -c tests/bindings/cpp/kernel.cc -o "$work/kernel.o" >"$work/words" 2>&1 || status=$?
     result "$cxx: freestanding, without exceptions and RTTI" "$status"
 done
-echo "1..$count"
-[ "$failures" -eq 0 ]
+plan

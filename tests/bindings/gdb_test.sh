@@ -2,8 +2,8 @@
 # gdb_test.sh: gdb with the library's printers and commands, on a process and on a core file. Prints TAP.
 set -eu
 cd "$(dirname "$0")/../.."
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+suite=gdb
+. tests/kit/tap.sh
 . tests/bindings/gdb/says.sh
 
 # gdb finds the script by the program's name: PROGRAM-gdb.py beside it.
@@ -110,5 +110,4 @@ asks "ka heap never_made" && shows "a heap that is not made" "is not made yet"
 asks "ka heap 5" && shows "what is no heap" "'int' is no heap, region, or layer around one"
 asks "ka map &sessions.allocator" && shows "another allocator" "an allocator of kind 'cache': its memory cannot be shown"
 asks "ka block" && shows "no address" "usage: ka block ADDRESS"
-echo "1..$count"
-[ "$failures" -eq 0 ]
+plan

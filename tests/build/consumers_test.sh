@@ -4,22 +4,8 @@
 set -eu
 cd "$(dirname "$0")/../.."
 project=$(pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-count=0
-failures=0
-
-result() # NAME STATUS
-{
-    count=$((count + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $count - consumers: $1"
-    else
-        echo "not ok $count - consumers: $1"
-        failures=$((failures + 1))
-        sed 's/^/# /' "$work/words"
-    fi
-}
+suite=consumers
+. tests/kit/tap.sh
 
 # try NAME COMMAND...: its exit status is the result.
 try()
@@ -102,5 +88,4 @@ try "uninstall" uninstall_it
 find "$work/root" -not -type d -o -path '*kernel*' >"$work/words"
 [ ! -s "$work/words" ] && s=0 || s=1
 result "nothing is left" "$s"
-echo "1..$count"
-[ "$failures" -eq 0 ]
+plan

@@ -3,24 +3,10 @@
 # CC: a list of compilers, separated by spaces; gcc and clang if not set. Prints TAP.
 # Nothing from a build folder is used: the few sources are compiled here.
 cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-count=0
-failures=0
+suite=global
+. tests/kit/tap.sh
 flags="-std=c11 -D_GNU_SOURCE -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user"
 global=ka_no_global_allocator_write_KA_GLOBAL_ALLOCATOR_in_one_c_file
-
-result() # NAME STATUS
-{
-    count=$((count + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $count - global: $1"
-    else
-        echo "not ok $count - global: $1"
-        failures=$((failures + 1))
-        sed 's/^/# /' "$work/words"
-    fi
-}
 
 # refused NAME TEXT SOURCES...: the link fails and the linker's words have TEXT.
 refused()
@@ -146,5 +132,4 @@ done
 nm -g "$work/libka.a" 2> /dev/null | grep -q 'T ka_region_init__ranges8_debug0_slow0$'
 result "the library's own name says its configuration" $?
 
-echo "1..$count"
-[ "$failures" -eq 0 ]
+plan

@@ -2,18 +2,19 @@
 # gdb_test.sh DEMO HYPERVISOR: gdb's printers and commands on a bare kernel behind QEMU's stub. Prints TAP.
 set -eu
 [ $# -eq 2 ] || { echo "usage: $0 DEMO HYPERVISOR" >&2; exit 2; }
-tools=$(cd "$(dirname "$0")/../../tools" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-. "$(dirname "$0")/../bindings/gdb/says.sh"
+tests=$(cd "$(dirname "$0")/.." && pwd)
+suite=gdb
+. "$tests/kit/tap.sh"
+. "$tests/bindings/gdb/says.sh"
 
 # kernel IMAGE: boots it, stopped at its first instruction, and does what standard input says in gdb.
 kernel()
 {
     cp "$1" "$work/kernel.elf"
-    cp "$tools/../bindings/gdb/kernel_alloc.py" "$work/kernel.elf-gdb.py"
+    cp "$tests/../bindings/gdb/kernel_alloc.py" "$work/kernel.elf-gdb.py"
     { echo "target remote $work/stub"; cat; echo "kill"; } >"$work/commands"
-    QEMU_OPTIONS="-S -gdb unix:$work/stub,server=on,wait=off" SECONDS_MAX=120 "$tools/qemu.sh" "$work/kernel.elf" 64 "" \
+    QEMU_OPTIONS="-S -gdb unix:$work/stub,server=on,wait=off" SECONDS_MAX=120 \
+        "$tests/../tools/qemu.sh" "$work/kernel.elf" 64 "" \
         >"$work/console" 2>&1 &
     waited=0
     while [ ! -S "$work/stub" ] && [ "$waited" -lt 300 ]; do
@@ -55,5 +56,4 @@ shows "the kernel's heap, by its allocator" "ka_kernel: ka_heap at "
 shows "its picture" "|######################"
 shows "the hypervisor's host stack" "1 of       24,576 bytes: 0x5555"
 shows "the same heap, found by its type" "bare_heap: ka_heap at "
-echo "1..$count"
-[ "$failures" -eq 0 ]
+plan

@@ -2,22 +2,8 @@
 # floors_test.sh: tools/floors passes this tree, and finds each kind of violation that is planted in a copy. Prints TAP.
 cd "$(dirname "$0")/../.." || exit 1
 project=$(pwd)
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-count=0
-failures=0
-
-result() # NAME STATUS
-{
-    count=$((count + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $count - floors: $1"
-    else
-        echo "not ok $count - floors: $1"
-        failures=$((failures + 1))
-        sed 's/^/# /' "$work/words"
-    fi
-}
+suite=floors
+. tests/kit/tap.sh
 
 # A small tree of its own, so that a planted file can be the only thing wrong.
 fresh()
@@ -126,5 +112,4 @@ line=$(wc -l < "$work/copy/src/engine/region.c")
 [ $? -eq 1 ] && [ "$(cat "$work/words")" = "src/engine/region.c:$line: floor 2 includes floor 4: <ka/locked.h>" ]
 result "a climb in a copy of this tree" $?
 
-echo "1..$count"
-[ "$failures" -eq 0 ]
+plan

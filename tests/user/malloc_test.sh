@@ -3,28 +3,8 @@
 # C++ names (malloc/facts.c, facts.cc), and real programs, whose output must be what it is without. Prints TAP.
 # KA_MALLOC_LIBRARY: the library to test; without it, it is compiled here from the sources.
 cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-count=0
-failures=0
-
-result() # NAME STATUS
-{
-    count=$((count + 1))
-    if [ "$2" -eq 0 ]; then
-        echo "ok $count - malloc: $1"
-    else
-        echo "not ok $count - malloc: $1"
-        failures=$((failures + 1))
-        head -20 "$work/words" | sed 's/^/# /'
-    fi
-}
-
-skip() # NAME WHY
-{
-    count=$((count + 1))
-    echo "ok $count - malloc: $1 # SKIP $2"
-}
+suite=malloc
+. tests/kit/tap.sh
 
 library=$KA_MALLOC_LIBRARY
 if [ -z "$library" ]; then
@@ -133,5 +113,4 @@ END
 fi
 same "sqlite3" sqlite3 :memory:
 
-echo "1..$count"
-[ "$failures" -eq 0 ]
+plan

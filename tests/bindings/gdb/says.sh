@@ -1,6 +1,4 @@
-# says.sh: for scripts that run gdb and look for words in what it says. `work` is their folder.
-count=0
-failures=0
+# says.sh: for scripts that run gdb and look for words in what it says; after tests/kit/tap.sh.
 
 # gdb_says COMMAND_FILE ARGUMENTS...: what gdb says is in $work/words. It loads the scripts of programs in $work.
 gdb_says()
@@ -14,13 +12,8 @@ gdb_says()
 # shows NAME TEXT: the words have the text.
 shows()
 {
-    count=$((count + 1))
-    if grep -qF -e "$2" "$work/words"; then
-        echo "ok $count - gdb: $1"
-    else
-        failures=$((failures + 1))
-        echo "# not shown: $2"
-        sed 's/^/#   /' "$work/words" | head -n 60
-        echo "not ok $count - gdb: $1"
-    fi
+    status=0
+    grep -qF -e "$2" "$work/words" || status=$?
+    [ "$status" -eq 0 ] || echo "# not shown: $2"
+    result "$1" "$status"
 }
