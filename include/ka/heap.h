@@ -202,6 +202,8 @@ struct ka_heap {
     size_t size0;
     uint32_t segment_limit;
     uint32_t drains; /* counts ka_heap_drain */
+    uint32_t watchers; /* who may be reading magazines of others at this moment */
+    uintptr_t retired; /* magazines that were taken away meanwhile */
     ka_cross_call *cross_call;
     size_t table_bytes;
     struct ka_heap_table *table; /* classes and segments; in the first pages of the range */

@@ -63,6 +63,11 @@ static void thread_end(void *value)
 
 static void fork_child(void)
 {
+    for (unsigned i = 0; i < MAX_HEAPS; i++) {
+        ka_heap *heap = (ka_heap *)ka_load_acquire_ptr(&heaps[i]);
+        if (heap != NULL)
+            ka_store_relaxed_32(&heap->watchers, 0); /* they are not here */
+    }
     for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++)
         if (slot != ka_port_thread_ && ka_bit_get(taken, slot - 1))
             slot_leave(slot);

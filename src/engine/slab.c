@@ -492,6 +492,13 @@ bool ka_slab_is_free(const ka_slabs *slabs, const ka_slab_place *place)
     return (ka_load_relaxed_64(word) >> place->index % 64 & 1) != 0;
 }
 
+bool ka_slab_mark(ka_slabs *slabs, const ka_slab_place *place, bool set)
+{
+    uint64_t *word = slab_words(slabs, place->page) + place->index / 64, bit = UINT64_C(1) << place->index % 64;
+    uint64_t before = set ? ka_fetch_or_64(word, bit) : ka_fetch_and_64(word, ~bit);
+    return ((before & bit) != 0) != set;
+}
+
 uint32_t ka_slab_count_free(const ka_slabs *slabs, uint32_t page)
 {
     uint32_t descriptor = ka_load_acquire_32(&slabs->pages[page]), count = 0;

@@ -142,6 +142,10 @@ ka_slab_verdict ka_slab_find(const ka_slabs *slabs, uintptr_t address, ka_slab_p
 /* Is the block free in its slab? (false: owned by somebody, be it a magazine.) A snapshot. */
 bool ka_slab_is_free(const ka_slabs *slabs, const ka_slab_place *place);
 
+/* Sets or clears the block's bit and nothing else; quiet. For checks that mark blocks and take their marks back.
+ * returns  false: the bit was so already */
+bool ka_slab_mark(ka_slabs *slabs, const ka_slab_place *place, bool set);
+
 /* How many blocks of the slab at `page` are free in it. A snapshot. 0 if there is no slab. */
 uint32_t ka_slab_count_free(const ka_slabs *slabs, uint32_t page);
 

@@ -67,6 +67,10 @@ static inline void ka_heap_magazines_answer(ka_heap *heap, ka_magazines *m)
 /* What comes before NULL: what this CPU keeps goes back, and where the flags allow it what all keep. */
 void ka_heap_gather(ka_heap *heap, ka_flags flags);
 
+/* Releases the memory of magazines that were taken away while somebody looked at the heap's statistics, if nobody does
+ * now. */
+void ka_heap_retired_release(ka_heap *heap);
+
 /* The paths of a hardened heap: hardened.c. */
 void *ka_heap_hardened_alloc(ka_heap *heap, unsigned class, ka_flags flags);
 void ka_heap_hardened_free(ka_heap *heap, unsigned class, void *block, const void *site);

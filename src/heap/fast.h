@@ -12,7 +12,7 @@ KA_NOINLINE void *ka_heap_block_alloc_slow(ka_heap *heap, unsigned number, ka_fl
 KA_NOINLINE void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const void *site);
 
 /* Makes `m`, memory of the caller's, the magazines of a slot that has none; they stay busy if there is no memory. Where
- * the page source may be called. ka_heap_retire_slot ends that. */
+ * the page source may be called. ka_heap_retire_slot ends that; no statistics of such a heap while it does. */
 void ka_heap_attach(ka_heap *heap, unsigned slot, ka_magazines *m);
 
 static inline ka_magazines *ka_heap_magazines_of(const ka_heap *heap, unsigned slot)

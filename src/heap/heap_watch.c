@@ -9,7 +9,7 @@ static ka_magazines *magazines_of(const ka_heap *heap, unsigned slot)
     return m == &ka_no_magazines ? NULL : m;
 }
 
-/* The heap's own runs: magazines of a CPU. */
+/* The heap's own runs: magazines of a CPU. Quiet. */
 static bool is_own_run(const ka_heap *heap, const void *run)
 {
     for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++) {
@@ -17,6 +17,9 @@ static bool is_own_run(const ka_heap *heap, const void *run)
         if (m != NULL && m->run == run)
             return true;
     }
+    for (const ka_magazines *m = (ka_magazines *)heap->retired; m != NULL; m = m->next_retired)
+        if (m->run == run)
+            return true;
     return false;
 }
 
@@ -87,22 +90,33 @@ size_t ka_heap_free_committed(const ka_heap *heap)
     return pages << heap->page_shift;
 }
 
-/* Bytes and blocks that lie in magazines. */
-static size_t cached_bytes(const ka_heap *heap, size_t *blocks)
+/* What the heap keeps for later. */
+typedef struct kept {
+    size_t bytes, blocks; /* in magazines */
+    size_t own_runs;      /* with the magazines themselves */
+} kept;
+
+/* Other CPUs go on meanwhile. A thread may end: its magazines stay readable as long as there are watchers. */
+static kept kept_now(ka_heap *heap)
 {
-    size_t bytes = ka_heap_delayed_bytes(heap, blocks);
+    kept k = { 0, 0, 0 };
+    k.bytes = ka_heap_delayed_bytes(heap, &k.blocks);
+    (void)ka_fetch_add_32(&heap->watchers, 1);
     for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++) {
         const ka_magazines *m = magazines_of(heap, slot);
         if (m == NULL)
             continue;
         for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
             uint32_t length = ka_magazine_length(m, ka_magazine_of_class(class));
-            *blocks += length;
-            bytes += (size_t)length * heap->table->classes.of[class].size;
+            k.blocks += length;
+            k.bytes += (size_t)length * heap->table->classes.of[class].size;
         }
-        bytes += (size_t)m->parked_pages << heap->page_shift;
+        k.bytes += (size_t)ka_load_relaxed_32(&m->parked_pages) << heap->page_shift;
+        k.own_runs++;
     }
-    return bytes;
+    (void)ka_fetch_add_32(&heap->watchers, UINT32_MAX);
+    ka_heap_retired_release(heap);
+    return k;
 }
 
 static void segment_stats(const ka_heap *heap, const ka_segment *segment, ka_stats *s)
@@ -110,12 +124,12 @@ static void segment_stats(const ka_heap *heap, const ka_segment *segment, ka_sta
     ka_runs_stats census;
     ka_runs_census(&segment->runs, &census);
     s->total += (size_t)segment->page_count << heap->page_shift;
-    size_t unopened = segment->page_count - segment->runs.open;
+    uint32_t open = ka_load_acquire_32(&segment->runs.open);
+    size_t unopened = segment->page_count - open;
     s->largest_free = ka_max(s->largest_free, ka_max(census.longest, unopened) << heap->page_shift);
-    for (uint32_t page = 0; page < segment->runs.open; page++) {
+    for (uint32_t page = 0; page < open; page++) {
         uint32_t descriptor = ka_load_relaxed_32(&segment->slabs.pages[page]);
-        if (ka_page_is_run(descriptor))
-            s->live_blocks += !is_own_run(heap, ka_segment_page_at(heap, segment, page));
+        s->live_blocks += ka_page_is_run(descriptor);
         if (!ka_page_is_slab_first(descriptor))
             continue;
         uint32_t free = ka_slab_count_free(&segment->slabs, page);
@@ -131,14 +145,13 @@ void ka_heap_stats(const ka_heap *heap, ka_stats *out)
     KA_HEAP_EACH_SEGMENT (heap, segment, at) {
         segment_stats(heap, segment, &s);
     }
-    size_t cached = 0;
-    size_t outside = ka_load_relaxed_ptr(&heap->outside), inside = cached_bytes(heap, &cached);
-    s.live =
-        outside > inside ? outside - inside : 0; /* where other CPUs go on meanwhile the two do not belong together */
-    s.live_blocks -= ka_min(cached, s.live_blocks);
-    s.free_blocks += cached;
+    kept k = kept_now((ka_heap *)heap);
+    size_t outside = ka_load_relaxed_ptr(&heap->outside);
+    s.live = outside - ka_min(k.bytes, outside); /* where other CPUs go on meanwhile they do not belong together */
+    s.live_blocks -= ka_min(k.blocks + k.own_runs, s.live_blocks);
+    s.free_blocks += k.blocks;
     s.peak = ka_load_relaxed_ptr(&heap->peak);
-    s.free = s.total - s.live;
+    s.free = s.total - ka_min(s.live, s.total);
     s.overhead = ka_load_relaxed_ptr(&heap->held) - s.total;
     if (s.free >> heap->page_shift != 0)
         s.fragmentation = (unsigned)(1000 - (s.largest_free >> heap->page_shift) * 1000 / (s.free >> heap->page_shift));
@@ -162,11 +175,42 @@ static const char *check_magazine(const ka_heap *heap, const ka_magazines *m, un
             return "a magazine holds a block of another class";
         if (ka_slab_is_free(&segment->slabs, &place))
             return "a block in a magazine is also free in its slab";
-        for (void **other = m->bottom[number]; other < slot; other++)
-            if (*other == *slot)
-                return "a block is twice in a magazine";
     }
     return NULL;
+}
+
+/* The bit of a block that lies in a magazine is clear in its slab. Sets, or clears, those of the first `most` blocks up
+ * to one whose bit is so already: a block that lies in two places. Returns how many. */
+static size_t mark_magazines(const ka_heap *heap, bool set, size_t most)
+{
+    size_t done = 0;
+    for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++) {
+        const ka_magazines *m = magazines_of(heap, slot);
+        for (unsigned number = 0; m != NULL && number < KA_MAGAZINE_COUNT; number++) {
+            for (void **at = m->bottom[number]; at < m->top[number]; at++, done++) {
+                ka_segment *segment = ka_heap_own_segment(heap, *at);
+                ka_slab_place place;
+                if (done == most || ka_slab_find(&segment->slabs, (uintptr_t)*at, &place) != KA_SLAB_FINE ||
+                    !ka_slab_mark(&segment->slabs, &place, set))
+                    return done;
+            }
+        }
+    }
+    return done;
+}
+
+/* After check_magazine has found nothing in any of them. */
+static const char *check_doubled(const ka_heap *heap)
+{
+    size_t blocks = 0;
+    for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++) {
+        const ka_magazines *m = magazines_of(heap, slot);
+        for (unsigned number = 0; m != NULL && number < KA_MAGAZINE_COUNT; number++)
+            blocks += ka_magazine_length(m, number);
+    }
+    size_t marked = mark_magazines(heap, true, SIZE_MAX);
+    (void)mark_magazines(heap, false, marked);
+    return marked != blocks ? "a block lies in two magazines, or twice in one" : NULL;
 }
 
 const char *ka_heap_check(const ka_heap *heap)
@@ -198,6 +242,8 @@ const char *ka_heap_check(const ka_heap *heap)
         for (unsigned number = 0; m != NULL && number < KA_MAGAZINE_COUNT && broken == NULL; number++)
             broken = check_magazine(heap, m, number);
     }
+    if (broken == NULL)
+        broken = check_doubled(heap);
     if (broken == NULL && outside != heap->outside)
         broken = "the count of bytes outside of slabs is wrong";
     return broken;

@@ -23,7 +23,7 @@ void ka_magazine_fill(ka_magazines *m, unsigned number, ka_slab_batch *batch)
         *top++ = (void *)(batch->first + (uintptr_t)bit * batch->size);
         batch->bits &= ~(UINT64_C(1) << bit);
     }
-    m->top[number] = top;
+    ka_magazine_set_top(m, number, top);
 }
 
 /* How many blocks a refill asks for: half of what the magazine may hold now, and one for the caller. */
@@ -133,7 +133,7 @@ void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number
     uint32_t length = ka_magazine_length(m, number), out = length - length / 2;
     ka_heap_blocks_put(heap, number - 1, bottom, out, site);
     ka_move(bottom, bottom + out, (length - out) * sizeof(void *));
-    m->top[number] = bottom + (length - out);
+    ka_magazine_set_top(m, number, bottom + (length - out));
 }
 
 /* ---- parked runs ---- */
@@ -147,7 +147,7 @@ static void *parked_take(ka_magazines *m, unsigned index)
     for (unsigned i = 0; i + 1 < KA_PARK_EACH; i++)
         place[i] = place[i + 1];
     place[KA_PARK_EACH - 1] = NULL;
-    m->parked_pages -= ka_park_pages(index);
+    ka_store_relaxed_32(&m->parked_pages, m->parked_pages - ka_park_pages(index));
     return block;
 }
 
@@ -161,7 +161,7 @@ static bool parked_release(ka_heap *heap, ka_magazines *m, unsigned index)
             continue;
         uint32_t pages = ka_park_pages(index);
         place[i] = NULL;
-        m->parked_pages -= pages;
+        ka_store_relaxed_32(&m->parked_pages, m->parked_pages - pages);
         ka_segment *segment = ka_heap_own_segment(heap, block);
         ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
         ka_heap_count_in(heap, (size_t)pages << heap->page_shift);
@@ -200,7 +200,7 @@ bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t page
             for (unsigned i = KA_PARK_EACH - 1; i > 0; i--)
                 place[i] = place[i - 1];
             place[0] = block;
-            m->parked_pages += pages;
+            ka_store_relaxed_32(&m->parked_pages, m->parked_pages + pages);
         }
         ka_port_busy_give(&m->busy);
     }
@@ -260,7 +260,7 @@ void ka_heap_magazines_empty(ka_heap *heap, ka_magazines *m)
     for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
         unsigned number = ka_magazine_of_class(class);
         ka_heap_blocks_put(heap, class, m->bottom[number], ka_magazine_length(m, number), NULL);
-        m->top[number] = m->bottom[number];
+        ka_magazine_set_top(m, number, m->bottom[number]);
     }
     parked_release_all(heap, m);
 }
@@ -277,17 +277,46 @@ bool ka_heap_flush_slot(ka_heap *heap, unsigned slot)
     return true;
 }
 
+static void retired_keep(ka_heap *heap, ka_magazines *m)
+{
+    uintptr_t first = ka_load_relaxed_ptr(&heap->retired);
+    do
+        m->next_retired = (ka_magazines *)first;
+    while (!ka_cas_ptr(&heap->retired, &first, (uintptr_t)m));
+}
+
+/* Who counts itself among the watchers first, and then reads a slot, sees that the slot is empty, or is seen here. */
+void ka_heap_retired_release(ka_heap *heap)
+{
+    if (ka_load_relaxed_ptr(&heap->retired) == 0)
+        return;
+    ka_magazines *m = (ka_magazines *)ka_exchange_ptr(&heap->retired, 0), *next;
+    bool seen = ka_fetch_add_32(&heap->watchers, 0) != 0;
+    for (; m != NULL; m = next) {
+        next = m->next_retired;
+        if (seen)
+            retired_keep(heap, m);
+        else
+            run_give(heap, m->run, m->run_pages);
+    }
+}
+
 void ka_heap_retire_slot(ka_heap *heap, unsigned slot)
 {
     ka_magazines *m = ka_heap_magazines_of(heap, slot);
     if (m == &ka_no_magazines)
         return;
     bool idle = ka_port_busy_take(&m->busy); /* stays busy: its owner is gone, or finds nothing there any more */
-    ka_store_release_ptr(&heap->magazines[slot], (uintptr_t)&ka_no_magazines);
-    if (idle) {
-        ka_heap_magazines_empty(heap, m);
+    (void)ka_exchange_ptr(&heap->magazines[slot], (uintptr_t)&ka_no_magazines);
+    if (!idle)
+        return;
+    ka_heap_magazines_empty(heap, m);
+    if (m->run != m) { /* see ka_heap_attach */
         run_give(heap, m->run, m->run_pages);
+        return;
     }
+    retired_keep(heap, m);
+    ka_heap_retired_release(heap);
 }
 
 void ka_heap_flush(ka_heap *heap)

@@ -41,6 +41,7 @@ typedef struct ka_magazines {
     uint32_t parked_pages;                       /* of all of them */
     uint32_t park_hand;                          /* the length that gives way next */
     uint32_t drains;                             /* of the heap's, when these were last asked to be empty */
+    struct ka_magazines *next_retired;
     uint8_t number_of[KA_MAGAZINE_TABLE + 1];    /* by size; size 0 has number 0 */
 } ka_magazines;
 
@@ -75,9 +76,15 @@ static inline uint32_t ka_park_pages(unsigned index)
     return index < 8 ? index + 1 : (8 + index % 8 + 1) << (index / 8 - 1);
 }
 
+/* Only the owner moves `top`; statistics look at it from other CPUs. */
+static inline void ka_magazine_set_top(ka_magazines *m, unsigned number, void **top)
+{
+    ka_store_relaxed_slot(&m->top[number], top);
+}
+
 static inline uint32_t ka_magazine_length(const ka_magazines *m, unsigned number)
 {
-    return (uint32_t)(m->top[number] - m->bottom[number]);
+    return (uint32_t)(ka_load_relaxed_slot(&m->top[number]) - m->bottom[number]);
 }
 
 /* The newest block, or NULL. The magazines are busy by the caller. */
@@ -86,7 +93,7 @@ static inline void *ka_magazine_pop(ka_magazines *m, unsigned number)
     void **top = m->top[number];
     void *block = top[-1];
     if (KA_LIKELY(block != NULL))
-        m->top[number] = top - 1;
+        ka_magazine_set_top(m, number, top - 1);
     return block;
 }
 
@@ -97,7 +104,7 @@ static inline bool ka_magazine_push(ka_magazines *m, unsigned number, void *bloc
     if (KA_UNLIKELY(top == m->end[number] || top[-1] == block))
         return false;
     *top = block;
-    m->top[number] = top + 1;
+    ka_magazine_set_top(m, number, top + 1);
     return true;
 }
 

@@ -56,6 +56,8 @@ static inline uint64_t ka_prim_mulhi64(uint64_t a, uint64_t b)
 
 static inline uint8_t ka_load_relaxed_8(const uint8_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline void ka_store_relaxed_8(uint8_t *p, uint8_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+static inline void **ka_load_relaxed_slot(void **const *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline void ka_store_relaxed_slot(void ***p, void **v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
 
 KA_PRIM_ATOMICS(32, uint32_t)
 KA_PRIM_ATOMICS(64, uint64_t)

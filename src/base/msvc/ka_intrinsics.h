@@ -84,6 +84,8 @@ static inline uint64_t ka_prim_mulhi64(uint64_t a, uint64_t b) { return __umulh(
 
 static inline uint8_t ka_load_relaxed_8(const uint8_t *p) { return *(const volatile uint8_t *)p; }
 static inline void ka_store_relaxed_8(uint8_t *p, uint8_t v) { *(volatile uint8_t *)p = v; }
+static inline void **ka_load_relaxed_slot(void **const *p) { return *(void **const volatile *)p; }
+static inline void ka_store_relaxed_slot(void ***p, void **v) { *(void **volatile *)p = v; }
 
 KA_PRIM_ATOMICS(32, uint32_t, long, )
 KA_PRIM_ATOMICS(64, uint64_t, __int64, 64)
