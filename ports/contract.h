@@ -10,6 +10,8 @@
  *   ka_port_slot                 which per-CPU data is this CPU's: 1 to KA_PORT_MAX_CPUS, steady while pinned; 0: none,
  *                                as before start-up, on a CPU beyond the count, and after a panic
  *   ka_port_cpu_count            how many CPUs there are or may come
+ *   ka_port_node                 the node whose memory is nearest to the CPU that this context runs on: 0 to 63, 0 where
+ *                                there are none. Asked on slow paths, and only by heaps that know several nodes
  *   ka_port_slot_enter           as ka_port_slot, from a context that may sleep: a port whose "CPUs" are threads gives
  *                                this thread a slot now, if it has none
  *   ka_port_busy_take, _give     marks per-CPU data as in use by this context. take returns false if it is in use: by
@@ -18,13 +20,15 @@
  *   ka_port_self                 identifies what runs: a thread, or a CPU where there are no threads; never 0
  *   ka_port_relax                a pause in a spin loop
  *
- * The cold half is `port.c`: ka_port_log and ka_port_panic of <ka/handler.h>, memory from the kernel, start-up, and if the
- * port can reach other CPUs a ka_cross_call of <ka/heap.h>.
+ * The cold half is `port.c`: ka_port_log and ka_port_panic of <ka/handler.h>, ka_port_entropy of <ka/hash.h>,
+ * ka_port_node, memory from the kernel, start-up, and if the port can reach other CPUs a ka_cross_call of <ka/heap.h>.
  */
 #ifndef KA_PORTS_CONTRACT_H
 #define KA_PORTS_CONTRACT_H
 
 #include <stdbool.h>
+
+#include <ka/hash.h>
 
 #include <ka_port.h>
 
@@ -40,6 +44,8 @@ KA_PORT_MUST(&ka_port_cpu_count, unsigned (*)(void), "ka_port_cpu_count");
 KA_PORT_MUST(&ka_port_slot_enter, unsigned (*)(void), "ka_port_slot_enter");
 KA_PORT_MUST(&ka_port_busy_take, bool (*)(uint32_t *), "ka_port_busy_take");
 KA_PORT_MUST(&ka_port_busy_give, void (*)(uint32_t *), "ka_port_busy_give");
+KA_PORT_MUST(&ka_port_node, unsigned (*)(void), "ka_port_node");
+KA_PORT_MUST(&ka_port_entropy, bool (*)(void *, void *, size_t), "ka_port_entropy");
 KA_PORT_MUST(&ka_port_self, uintptr_t (*)(void), "ka_port_self");
 KA_PORT_MUST(&ka_port_relax, void (*)(void), "ka_port_relax");
 _Static_assert(KA_PORT_MAX_CPUS >= 1, "the port's contract: KA_PORT_MAX_CPUS");

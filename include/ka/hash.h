@@ -30,6 +30,10 @@ typedef bool ka_entropy(void *context, void *out, size_t size);
  * ka/handler.h. */
 void ka_set_entropy(ka_entropy *entropy, void *context);
 
+/* The port's own source, made to be given to ka_set_entropy: the kernel's generator, or an instruction of the CPU. Also
+ * the seed of hardened heaps and of guards. false: this machine has none. Any context that may call the kernel. */
+bool ka_port_entropy(void *context, void *out, size_t size);
+
 /* A key that no other call has got: random if there is entropy, else from a count. Any context that the entropy source
  * allows; threads may call it at the same time. */
 ka_hash_key ka_hash_new_key(void);

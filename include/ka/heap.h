@@ -23,6 +23,9 @@ typedef struct ka_heap ka_heap;
 /* The smallest range that makes a heap. Bytes. */
 #define KA_HEAP_MIN_SIZE ((size_t)256 * 1024)
 
+/* The most nodes of memory that a heap tells apart. */
+#define KA_HEAP_NODES 64u
+
 /* A hardened heap reports every double free and every free with a wrong size at once, clears what is freed, keeps a
  * block aside for that many more frees before it is handed out again (memory short, or blocks so large that all of them
  * would take a sixteenth of the heap: not), and hands out one of up to 64 free blocks by chance. It has no magazines:
@@ -56,7 +59,8 @@ typedef struct ka_heap_options {
                                fit into a new one for its alignment gets none made */
     ka_cross_call *cross_call; /* reaches other CPUs for ka_heap_drain; NULL: they are asked and come themselves */
     bool hardened;          /* see KA_HEAP_DELAYED */
-    uint64_t seed;          /* of a hardened heap's random choices: from the kernel's source of entropy */
+    uint64_t seed;          /* of a hardened heap's random choices; 0: from the port's entropy. A machine without any
+                               has a guessable one then: better give it what there is */
     size_t keep;            /* free bytes that stay committed when the heap trims itself */
     uint8_t *map_all;       /* NULL, or zeroed memory for the heap's map of classes: a byte for each page by its
                                address, as if the range began at 0 (a port's malloc finds a block's class with it) */

@@ -21,6 +21,14 @@ KA_MUST_USE bool ka_user_heap_init(ka_heap *heap, const char *name, size_t size)
 /* Ends a heap made by ka_user_heap_init. Returns the count of leaked blocks, each reported. */
 size_t ka_user_heap_fini(ka_heap *heap);
 
+/* How many nodes of memory this machine may have, 1 to KA_HEAP_NODES. */
+unsigned ka_user_node_count(void);
+
+/* For tests: `node` says on which node the calling thread runs, in place of the system; NULL: the system again. Set it
+ * while no heap with several nodes is in use. May be called in any context. */
+typedef unsigned ka_user_node(void);
+void ka_user_simulate_nodes(ka_user_node *node);
+
 /* Takes huge pages for ka_physical and all its instances: at most so many bytes of them, 64 MiB in all; fewer if the
  * system has fewer. Once; without this call the first use of ka_physical takes KA_USER_PHYSICAL bytes. Blocks are aligned
  * to 2 MiB at most, lie all on node 0, and are not there in the child of a fork.

@@ -67,6 +67,7 @@ static inline unsigned ka_port_cpu_count(void)
 {
     return ka_arch_cpu_count();
 }
+unsigned ka_port_node(void);
 
 /* Code stays on its CPU: only interrupts, exceptions and NMIs come between the accesses, and they have given the mark
  * back when they end. */

@@ -71,6 +71,7 @@ static inline unsigned ka_port_cpu_count(void)
 {
     return nr_cpu_ids;
 }
+unsigned ka_port_node(void);
 
 static inline bool ka_port_busy_take(uint32_t *busy)
 {

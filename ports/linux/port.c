@@ -2,8 +2,11 @@
 #include <linux/bug.h>
 #include <linux/module.h>
 #include <linux/printk.h>
+#include <linux/random.h>
+#include <linux/topology.h>
 
 #include <ka/handler.h>
+#include <ka/hash.h>
 
 #include "kernel_allocators.h"
 #include "ports/contract.h"
@@ -17,6 +20,19 @@ void ka_port_panic(const char *message, const char *file, unsigned line)
 {
     pr_emerg("kernel_alloc: panic: %s (%s:%u)\n", message, file, line);
     BUG();
+}
+
+bool ka_port_entropy(void *context, void *out, size_t size)
+{
+    (void)context;
+    get_random_bytes(out, size);
+    return true;
+}
+
+/* The nearest node with memory. */
+unsigned ka_port_node(void)
+{
+    return (unsigned)cpu_to_mem(raw_smp_processor_id());
 }
 
 static int __init start(void)

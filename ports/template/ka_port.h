@@ -67,6 +67,7 @@ static inline unsigned ka_port_cpu_count(void)
 {
     return 1; /* Fill in: how many CPUs there are or may come. */
 }
+unsigned ka_port_node(void);
 
 /* Right where pinned code stays on its CPU: nothing but handlers comes between. Where it may move, take by
  * ka_exchange_32 and give by ka_store_release_32. */

@@ -1,5 +1,6 @@
 /* ports/template/port.c: the cold half of a new port. See CONTRACT.md. */
 #include <ka/handler.h>
+#include <ka/hash.h>
 #include <ka/kernel.h>
 #include <ka/locked.h>
 #include <ka/region.h>
@@ -18,6 +19,19 @@ void ka_port_panic(const char *message, const char *file, unsigned line)
     (void)message, (void)file, (void)line;
     for (;;)
         ka_port_relax();
+}
+
+/* Fill in: the kernel's random numbers; false if it has none. */
+bool ka_port_entropy(void *context, void *out, size_t size)
+{
+    (void)context, (void)out, (void)size;
+    return false;
+}
+
+/* Fill in where memory is nearer to some CPUs than to others: the node of the CPU that runs this. */
+unsigned ka_port_node(void)
+{
+    return 0;
 }
 
 /* ---- ka_kernel: the simplest heap that is right, in memory of its own ---- */

@@ -68,6 +68,7 @@ static inline unsigned ka_port_slot(void)
 }
 unsigned ka_port_slot_enter(void);
 unsigned ka_port_cpu_count(void);
+unsigned ka_port_node(void);
 
 /* Only signal handlers come between the accesses of a thread to its own data: plain ones, kept in order, do. */
 static inline bool ka_port_busy_take(uint32_t *busy)

@@ -1,9 +1,14 @@
 /* ports/user/port.c: the cold half of the user-space port. */
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <ka/handler.h>
+#include <ka/hash.h>
+#include <ka/user.h>
 
 #include "ports/contract.h"
 
@@ -30,4 +35,41 @@ void ka_port_panic(const char *message, const char *file, unsigned line)
 {
     fprintf(stderr, "panic: %s (%s:%u)\n", message, file, line);
     abort();
+}
+
+bool ka_port_entropy(void *context, void *out, size_t size)
+{
+    (void)context;
+    return size <= 256 && getrandom(out, size, GRND_NONBLOCK) == (ssize_t)size;
+}
+
+/* ---- nodes ---- */
+
+static ka_user_node *simulated;
+
+void ka_user_simulate_nodes(ka_user_node *node)
+{
+    simulated = node;
+}
+
+unsigned ka_port_node(void)
+{
+    unsigned cpu, node;
+    if (simulated != NULL)
+        return simulated();
+    return getcpu(&cpu, &node) == 0 ? node : 0;
+}
+
+/* The last number of "0-3", or of "0,2-3". */
+unsigned ka_user_node_count(void)
+{
+    char text[64];
+    int file = open("/sys/devices/system/node/possible", O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? 0 : read(file, text, sizeof text);
+    unsigned last = 0;
+    if (file >= 0)
+        (void)close(file);
+    for (ssize_t i = 0; i < length && text[i] != '\n'; i++)
+        last = text[i] < '0' || text[i] > '9' ? 0 : last * 10 + (unsigned)(text[i] - '0');
+    return last < KA_HEAP_NODES ? last + 1 : KA_HEAP_NODES;
 }

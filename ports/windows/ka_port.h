@@ -68,6 +68,7 @@ static inline unsigned ka_port_cpu_count(void)
 {
     return ka_nt_cpus;
 }
+unsigned ka_port_node(void);
 
 static inline bool ka_port_busy_take(uint32_t *busy)
 {

@@ -19,6 +19,19 @@ void ka_port_panic(const char *message, const char *file, unsigned line)
     KeBugCheckEx(KA_NT_BUGCHECK, KA_NT_BUGCHECK_PANIC, (ULONG_PTR)message, (ULONG_PTR)file, line);
 }
 
+/* BCryptGenRandom would be the source, at DISPATCH_LEVEL at most, in a driver that links cng.sys. */
+bool ka_port_entropy(void *context, void *out, size_t size)
+{
+    (void)context, (void)out, (void)size;
+    return false;
+}
+
+/* No heap here knows nodes yet. */
+unsigned ka_port_node(void)
+{
+    return 0;
+}
+
 void ka_nt_stop_on_misuse(void *context, ka_misuse kind, ka_allocator *allocator, const void *block, size_t size,
                           const void *site)
 {

@@ -1,5 +1,6 @@
 /* heap/heap_life.c: a heap's beginning and end. */
 #include <ka/handler.h>
+#include <ka/hash.h>
 #include <ka/heap.h>
 
 #include "base/mem.h"
@@ -67,6 +68,14 @@ static bool open_range(ka_heap *heap, const ka_heap_options *options)
     return false;
 }
 
+static uint64_t random_seed(const ka_heap_options *options, const ka_heap *heap)
+{
+    uint64_t seed = options->seed;
+    if (!options->hardened || seed != 0 || ka_port_entropy(NULL, &seed, sizeof seed))
+        return seed;
+    return (uint64_t)(uintptr_t)heap->table; /* all that there is */
+}
+
 bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
 {
     unsigned page_shift = options->page_shift != 0 ? options->page_shift : KA_PORT_PAGE_SHIFT;
@@ -92,7 +101,7 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
     heap->map_all = options->map_all;
     if (!(heap->scattered ? open_scattered(heap, options) : open_range(heap, options)))
         return false;
-    heap->table->random = options->seed;
+    heap->table->random = random_seed(options, heap);
     ka_heap_magazines_size(heap);
     heap->table->round_pages = heap->table->park_pages;
     return true;

@@ -142,6 +142,24 @@ static void random_order(void)
     KIT_EXPECT(same < 10);
 }
 
+/* Without a seed each heap has an order of its own. */
+static void seeds_of_the_port(void)
+{
+    uintptr_t orders[2][64];
+    unsigned same = 0;
+    for (unsigned round = 0; round < 2; round++) {
+        KIT_CHECK(open_heap(16 * MIB, 0));
+        for (unsigned i = 0; i < 64; i++)
+            orders[round][i] = (uintptr_t)ka_heap_alloc(&heap, 64, 16, 0) - heap.base;
+        for (unsigned i = 0; i < 64; i++)
+            ka_heap_free(&heap, (void *)(heap.base + orders[round][i]), 64, 16);
+        close_heap();
+    }
+    for (unsigned i = 0; i < 64; i++)
+        same += orders[0][i] == orders[1][i];
+    KIT_EXPECT(same < 32); /* one or two expected */
+}
+
 /* A small heap can still be used up to its last block, and the model holds. */
 static void model_life(void)
 {
@@ -172,6 +190,7 @@ int main(void)
         { "clears what is freed", clears },
         { "delays", delays },
         { "random order", random_order },
+        { "a seed from the port", seeds_of_the_port },
         { "random life", model_life },
     };
     return kit_main("hardened", cases, KIT_COUNT(cases));

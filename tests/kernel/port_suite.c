@@ -2,6 +2,7 @@
 #include "kernel_suites.h"
 
 #include <ka/handler.h>
+#include <ka/hash.h>
 #include <ka_port.h>
 
 #include "base/mem.h"
@@ -65,6 +66,17 @@ static void pin_and_slot(void)
     ka_port_unpin(outer);
 }
 
+/* Two words of a source that works are never the same. */
+static void entropy(void)
+{
+    uint64_t words[2] = { 0, 0 };
+    if (!ka_port_entropy(NULL, words, sizeof words))
+        kit_skip("this machine has no entropy");
+    else
+        KIT_EXPECT(words[0] != words[1] && words[0] != 0 && words[1] != 0);
+    KIT_EXPECT(ka_port_node() < 64);
+}
+
 static void busy_mark(void)
 {
     uint32_t busy = 0;
@@ -116,6 +128,7 @@ static const kit_case cases[] = {
     { "memset and memcmp", mem_set_and_compare },
     { "a lock turns interrupts off", lock_turns_interrupts_off },
     { "pin and slot", pin_and_slot },
+    { "entropy and node", entropy },
     { "busy mark", busy_mark },
     { "faults are caught by probes", faults_are_caught_by_probes },
     { "the image has its rights", image_has_its_rights },

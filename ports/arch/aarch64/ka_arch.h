@@ -173,6 +173,9 @@ void ka_arch_exceptions_start(void);
 void ka_arch_console_put(char byte);
 __attribute__((noreturn)) void ka_arch_exit(unsigned status);
 
+/* A random word by an instruction of this CPU; false: it has none, or it is exhausted. */
+bool ka_arch_entropy(uint64_t *out);
+
 bool ka_arch_can_read(const void *at);
 bool ka_arch_can_write(void *at);
 

@@ -132,3 +132,14 @@ void ka_arch_flush_everywhere(uintptr_t base, size_t pages)
     for (size_t i = 0; i < pages; i++)
         ka_arch_flush_page(base + (i << KA_ARCH_PAGE_SHIFT));
 }
+
+/* FEAT_RNG. */
+bool ka_arch_entropy(uint64_t *out)
+{
+    uint64_t features, ok;
+    __asm__("mrs %0, id_aa64isar0_el1" : "=r"(features));
+    if (features >> 60 == 0)
+        return false;
+    __asm__ volatile("mrs %0, s3_3_c2_c4_0\n\tcset %1, ne" : "=r"(*out), "=r"(ok) : : "cc"); /* RNDR */
+    return ok != 0;
+}

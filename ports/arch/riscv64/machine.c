@@ -135,3 +135,10 @@ void ka_arch_flush_everywhere(uintptr_t base, size_t pages)
                                             all ? UINT64_MAX : pages << KA_ARCH_PAGE_SHIFT);
     KA_ASSERT(result.error == 0);
 }
+
+/* The one of Zkr is the firmware's to allow, and QEMU's does not. */
+bool ka_arch_entropy(uint64_t *out)
+{
+    (void)out;
+    return false;
+}

@@ -224,6 +224,9 @@ void ka_arch_console_put(char byte);
 /* Ends the machine: 0 is success, anything else failure (QEMU's exit status is 33, or another odd number). */
 __attribute__((noreturn)) void ka_arch_exit(unsigned status);
 
+/* A random word by an instruction of this CPU; false: it has none, or it is exhausted. */
+bool ka_arch_entropy(uint64_t *out);
+
 /* Whether a byte can be read, or written (it keeps its value), without a fault. */
 bool ka_arch_can_read(const void *at);
 bool ka_arch_can_write(void *at);

@@ -31,3 +31,30 @@ void ka_arch_exit(unsigned status)
     for (;;)
         __asm__ volatile("cli\n\thlt");
 }
+
+/* rdseed if there is one, else rdrand. Either may have nothing to give for a while. */
+bool ka_arch_entropy(uint64_t *out)
+{
+    enum { LEAF_1_RDRAND = 1 << 30, LEAF_7_RDSEED = 1 << 18, TRIES = 100 };
+    uint32_t a = 0, b, c = 0, d;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    bool has_7 = a >= 7;
+    a = 7, c = 0;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    bool seed = has_7 && (b & LEAF_7_RDSEED) != 0;
+    a = 1, c = 0;
+    __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    if (!seed && (c & LEAF_1_RDRAND) == 0)
+        return false;
+    for (unsigned i = 0; i < TRIES; i++) {
+        bool done;
+        if (seed)
+            __asm__ volatile("rdseed %0" : "=r"(*out), "=@ccc"(done));
+        else
+            __asm__ volatile("rdrand %0" : "=r"(*out), "=@ccc"(done));
+        if (done)
+            return true;
+        ka_arch_relax();
+    }
+    return false;
+}
