@@ -50,6 +50,16 @@ static COUNT_LOOP void constant_64(size_t pairs)
     }
 }
 
+/* A block's share of ka_heap_alloc_many and ka_heap_free_many for 100 of them. */
+static COUNT_LOOP void many(ka_heap *of, size_t size, size_t pairs)
+{
+    void *blocks[100];
+    for (size_t i = 0; i < pairs; i += 100) {
+        size_t got = ka_heap_alloc_many(of, size, 16, 0, 100, blocks);
+        ka_heap_free_many(of, size, 16, got, blocks);
+    }
+}
+
 static COUNT_LOOP void constant_none(size_t pairs)
 {
     for (size_t i = 0; i < pairs; i++)
@@ -67,6 +77,16 @@ static void count(const char *name, size_t size)
     COUNT_BEGIN;
     hot_empty(&heap, alloc, release, size, COUNT_PAIRS);
     COUNT_END("empty");
+}
+
+static void count_many(const char *name, size_t size)
+{
+    many(&heap, size, COUNT_PAIRS / 10);
+    COUNT_BEGIN;
+    many(&heap, size, COUNT_PAIRS);
+    COUNT_END(name);
+    COUNT_BEGIN;
+    COUNT_END("none");
 }
 
 static double now(void)
@@ -101,6 +121,9 @@ int main(void)
     COUNT_BEGIN;
     constant_none(COUNT_PAIRS);
     COUNT_END("none");
+    count_many("many_16", 16);
+    count_many("many_64", 64);
+    count_many("many_4096", 4096);
     if (!RUNNING_ON_VALGRIND)
         print_times();
     return 0;

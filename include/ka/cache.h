@@ -88,6 +88,13 @@ KA_MUST_USE void *ka_cache_alloc(ka_cache *cache, ka_flags flags);
  */
 void ka_cache_free(ka_cache *cache, void *object);
 
+/* Takes up to `count` objects. Returns how many; objects[0..] hold them.
+ * cost  a copy from the magazine; beyond it an atomic exchange for up to 64 objects */
+KA_MUST_USE size_t ka_cache_alloc_many(ka_cache *cache, ka_flags flags, size_t count, void **objects);
+
+/* Gives back `count` objects; NULLs among them are passed over. As ka_cache_free. */
+void ka_cache_free_many(ka_cache *cache, size_t count, void **objects);
+
 /* The interface, &cache->allocator: requests of at most the object's size and alignment are objects, others get NULL.
  * A resize within the object stays in place. */
 

@@ -117,11 +117,12 @@ KA_MUST_USE void *ka_heap_resize(ka_heap *heap, void *block, size_t old_size, si
 /* Bytes of the block, found by its address; 0 if it is not a block of this heap. */
 size_t ka_heap_usable(const ka_heap *heap, const void *block);
 
-/* Takes up to `count` blocks of one layout. Returns how many; blocks[0..] hold them. */
+/* Takes up to `count` blocks of one layout. Returns how many; blocks[0..] hold them.
+ * cost  a copy from the magazine; beyond it an atomic exchange for up to 64 blocks */
 KA_MUST_USE size_t ka_heap_alloc_many(ka_heap *heap, size_t size, size_t align, ka_flags flags, size_t count,
                                       void **blocks);
 
-/* Gives back `count` blocks of one layout. */
+/* Gives back `count` blocks of one layout; NULLs among them are passed over. cost  as ka_heap_alloc_many */
 void ka_heap_free_many(ka_heap *heap, size_t size, size_t align, size_t count, void **blocks);
 
 /* ---- memory ---- */

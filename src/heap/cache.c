@@ -51,6 +51,9 @@
 /* Objects are put back by so many at a time. */
 #define PUT_MANY 8u
 
+/* So many at once are not worth the way through a magazine. */
+#define WORD_OBJECTS 64u
+
 ka_cache_magazine ka_cache_no_magazine = { .busy = 1 };
 
 /* ---- counting: at refill and flush only ---- */
@@ -359,6 +362,80 @@ void ka_cache_free(ka_cache *cache, void *object)
 {
     if (object != NULL)
         object_free(cache, object, KA_RETURN_ADDRESS());
+}
+
+/* ---- many: stretches of the magazine under one mark, and whole words past it ---- */
+
+static size_t magazine_take(const ka_cache *cache, size_t count, void **objects)
+{
+    size_t taken = 0;
+    ka_port_pin_state pin = ka_port_pin();
+    ka_cache_magazine *m = magazine_mine(cache);
+    if (ka_port_busy_take(&m->busy)) {
+        void **top = m->top;
+        for (taken = 0; taken < count && top[-1] != NULL; taken++)
+            objects[taken] = *--top;
+        m->top = top;
+        ka_port_busy_give(&m->busy);
+    }
+    ka_port_unpin(pin);
+    return taken;
+}
+
+/* As many of the first ones as fit; the next one is NULL, or the newest one that the magazine has, or does not fit. */
+static size_t magazine_put(const ka_cache *cache, size_t count, void *const *objects)
+{
+    size_t put = 0;
+    ka_port_pin_state pin = ka_port_pin();
+    ka_cache_magazine *m = magazine_mine(cache);
+    if (ka_port_busy_take(&m->busy)) {
+        void **top = m->top, **end = m->end;
+        while (put < count && top != end && objects[put] != NULL && objects[put] != top[-1])
+            *top++ = objects[put++];
+        m->top = top;
+        ka_port_busy_give(&m->busy);
+    }
+    ka_port_unpin(pin);
+    return put;
+}
+
+size_t ka_cache_alloc_many(ka_cache *cache, ka_flags flags, size_t count, void **objects)
+{
+    size_t done = 0;
+    bool plain = (flags & ~(KA_NOWAIT | KA_ATOMIC | KA_ANY_CONTEXT)) == 0;
+    while (done < count) {
+        if (plain)
+            done += magazine_take(cache, count - done, objects + done);
+        ka_cache_lot lot;
+        if (plain && count - done >= WORD_OBJECTS && objects_take(cache, WORD_OBJECTS, flags, &lot)) {
+            while (lot.batch.bits != 0)
+                objects[done++] = lot_pop(cache, &lot);
+            continue;
+        }
+        if (done == count || (objects[done] = ka_cache_alloc(cache, flags)) == NULL)
+            break;
+        done++;
+    }
+    return done;
+}
+
+void ka_cache_free_many(ka_cache *cache, size_t count, void **objects)
+{
+    const void *site = KA_RETURN_ADDRESS();
+    for (size_t done = 0; done < count;) {
+        done += magazine_put(cache, count - done, objects + done);
+        uint32_t rest = 0;
+        while (rest < UINT32_MAX && done + rest < count && objects[done + rest] != NULL)
+            rest++;
+        if (rest >= WORD_OBJECTS) {
+            objects_put(cache, objects + done, rest, site);
+            done += rest;
+        } else if (rest != 0) {
+            object_free_slow(cache, objects[done++], site);
+        } else {
+            done++; /* past the NULL, or the end */
+        }
+    }
 }
 
 /* ---- memory ---- */

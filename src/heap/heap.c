@@ -181,14 +181,6 @@ void *ka_heap_alloc_plain_(ka_heap *heap, size_t size)
     return alloc_plain_other(heap, size);
 }
 
-size_t ka_heap_alloc_many(ka_heap *heap, size_t size, size_t align, ka_flags flags, size_t count, void **blocks)
-{
-    size_t done = 0;
-    while (done < count && (blocks[done] = ka_heap_alloc(heap, size, align, flags)) != NULL)
-        done++;
-    return done;
-}
-
 /* ---- free ---- */
 
 void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const void *site)
@@ -279,12 +271,6 @@ void ka_heap_free_other_(ka_heap *heap, void *block, size_t size, size_t align)
 {
     if (size != 0)
         heap_free(heap, block, size, align, KA_RETURN_ADDRESS());
-}
-
-void ka_heap_free_many(ka_heap *heap, size_t size, size_t align, size_t count, void **blocks)
-{
-    for (size_t i = 0; i < count; i++)
-        ka_heap_free(heap, blocks[i], size, align);
 }
 
 static KA_NOINLINE void free_unsized_slow(ka_heap *heap, void *block, const void *site)
