@@ -44,6 +44,7 @@
 #include <ka/hash.h>
 #include <ka/hash_map.h>
 #include <ka/hash_set.h>
+#include <ka/list.h>
 #include <ka/map.h>
 #include <ka/set.h>
 

@@ -92,97 +92,97 @@
 
 KA_BEGIN_DECLS
 
-KA_MUST_USE bool ka_deque_reserve_(void *deque, size_t more, const ka_vec_shape_ *shape, bool exact, ka_flags flags);
-KA_MUST_USE bool ka_deque_shrink_(void *deque, const ka_vec_shape_ *shape);
+KA_MUST_USE bool ka_deque_reserve_(void *deque, size_t more, const ka_shape_ *shape, bool exact, ka_flags flags);
+KA_MUST_USE bool ka_deque_shrink_(void *deque, const ka_shape_ *shape);
 
 /* A place for one item more; NULL and nothing changed if there is no memory. */
-KA_MUST_USE void *ka_deque_push_back_(void *deque, const ka_vec_shape_ *shape);
-KA_MUST_USE void *ka_deque_push_front_(void *deque, const ka_vec_shape_ *shape);
-KA_MUST_USE void *ka_deque_open_(void *deque, size_t at, const ka_vec_shape_ *shape);
+KA_MUST_USE void *ka_deque_push_back_(void *deque, const ka_shape_ *shape);
+KA_MUST_USE void *ka_deque_push_front_(void *deque, const ka_shape_ *shape);
+KA_MUST_USE void *ka_deque_open_(void *deque, size_t at, const ka_shape_ *shape);
 
 /* The same, cleared. */
-KA_MUST_USE void *ka_deque_push_new_(void *deque, bool front, const ka_vec_shape_ *shape);
+KA_MUST_USE void *ka_deque_push_new_(void *deque, bool front, const ka_shape_ *shape);
 
-KA_MUST_USE bool ka_deque_extend_(void *deque, const void *from, size_t n, const ka_vec_shape_ *shape);
+KA_MUST_USE bool ka_deque_extend_(void *deque, const void *from, size_t n, const ka_shape_ *shape);
 
 /* Moves an item to `*out`. */
-void ka_deque_remove_(void *deque, size_t at, const ka_vec_shape_ *shape, void *out);
+void ka_deque_remove_(void *deque, size_t at, const ka_shape_ *shape, void *out);
 
-KA_MUST_USE void *ka_deque_make_contiguous_(void *deque, const ka_vec_shape_ *shape);
+KA_MUST_USE void *ka_deque_make_contiguous_(void *deque, const ka_shape_ *shape);
 
 /* Moves the deque to `*out`; frees the block. It is all-zero. */
 void ka_deque_move_(void *deque, void *out);
-void ka_deque_free_(void *deque, const ka_vec_shape_ *shape);
+void ka_deque_free_(void *deque, const ka_shape_ *shape);
 
-KA_MUST_USE const char *ka_deque_check_(const void *deque, const ka_vec_shape_ *shape);
+KA_MUST_USE const char *ka_deque_check_(const void *deque, const ka_shape_ *shape);
 
 KA_END_DECLS
 
 /* ---- private: the parts of KA_DEQUE_CODE ---- */
 
-#define KA_DEQUE_BORROW_(name, T)                                                                                 \
-    KA_UNUSED static const ka_vec_shape_ name##_shape_ = { sizeof(T), KA_ALIGNOF(T), #name, __FILE__, __LINE__ }; \
-                                                                                                                  \
-    KA_OWNER_CALL_ size_t name##_len(const name *self_)                                                           \
-    {                                                                                                             \
-        return self_->len;                                                                                        \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_CALL_ size_t name##_cap(const name *self_)                                                           \
-    {                                                                                                             \
-        return self_->cap;                                                                                        \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_CALL_ bool name##_is_empty(const name *self_)                                                        \
-    {                                                                                                             \
-        return self_->len == 0;                                                                                   \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ size_t name##_place_(const name *self_, size_t at_)                                          \
-    {                                                                                                             \
-        size_t place_ = self_->head + at_;                                                                        \
-        return place_ < self_->cap ? place_ : place_ - self_->cap;                                                \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ T *name##_get(const name *self_, size_t at_)                                                 \
-    {                                                                                                             \
-        return at_ < self_->len ? &self_->items[name##_place_(self_, at_)] : NULL;                                \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ T *name##_at(const name *self_, size_t at_)                                                  \
-    {                                                                                                             \
-        if (KA_UNLIKELY(at_ >= self_->len))                                                                       \
-            ka_vec_at_fails_(self_, at_, &name##_shape_);                                                         \
-        return &self_->items[name##_place_(self_, at_)];                                                          \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ T *name##_front(const name *self_)                                                           \
-    {                                                                                                             \
-        return name##_get(self_, 0);                                                                              \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ T *name##_back(const name *self_)                                                            \
-    {                                                                                                             \
-        return name##_get(self_, self_->len - 1);                                                                 \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ T *name##_row(const name *self_, size_t at_, size_t *n_)                                     \
-    {                                                                                                             \
-        T *row_ = name##_get(self_, at_);                                                                         \
-        size_t left_ = row_ != NULL ? self_->len - at_ : 0;                                                       \
-        size_t end_ = row_ != NULL ? self_->cap - name##_place_(self_, at_) : 0;                                  \
-        *n_ = left_ < end_ ? left_ : end_;                                                                        \
-        return row_;                                                                                              \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ T *name##_make_contiguous(name *self_)                                                       \
-    {                                                                                                             \
-        return (T *)ka_deque_make_contiguous_(self_, &name##_shape_);                                             \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ const char *name##_check(const name *self_)                                                  \
-    {                                                                                                             \
-        return ka_deque_check_(self_, &name##_shape_);                                                            \
+#define KA_DEQUE_BORROW_(name, T)                                                                             \
+    KA_UNUSED static const ka_shape_ name##_shape_ = { sizeof(T), KA_ALIGNOF(T), #name, __FILE__, __LINE__ }; \
+                                                                                                              \
+    KA_OWNER_CALL_ size_t name##_len(const name *self_)                                                       \
+    {                                                                                                         \
+        return self_->len;                                                                                    \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_CALL_ size_t name##_cap(const name *self_)                                                       \
+    {                                                                                                         \
+        return self_->cap;                                                                                    \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_CALL_ bool name##_is_empty(const name *self_)                                                    \
+    {                                                                                                         \
+        return self_->len == 0;                                                                               \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ size_t name##_place_(const name *self_, size_t at_)                                      \
+    {                                                                                                         \
+        size_t place_ = self_->head + at_;                                                                    \
+        return place_ < self_->cap ? place_ : place_ - self_->cap;                                            \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ T *name##_get(const name *self_, size_t at_)                                             \
+    {                                                                                                         \
+        return at_ < self_->len ? &self_->items[name##_place_(self_, at_)] : NULL;                            \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ T *name##_at(const name *self_, size_t at_)                                              \
+    {                                                                                                         \
+        if (KA_UNLIKELY(at_ >= self_->len))                                                                   \
+            ka_vec_at_fails_(self_, at_, &name##_shape_);                                                     \
+        return &self_->items[name##_place_(self_, at_)];                                                      \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ T *name##_front(const name *self_)                                                       \
+    {                                                                                                         \
+        return name##_get(self_, 0);                                                                          \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ T *name##_back(const name *self_)                                                        \
+    {                                                                                                         \
+        return name##_get(self_, self_->len - 1);                                                             \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ T *name##_row(const name *self_, size_t at_, size_t *n_)                                 \
+    {                                                                                                         \
+        T *row_ = name##_get(self_, at_);                                                                     \
+        size_t left_ = row_ != NULL ? self_->len - at_ : 0;                                                   \
+        size_t end_ = row_ != NULL ? self_->cap - name##_place_(self_, at_) : 0;                              \
+        *n_ = left_ < end_ ? left_ : end_;                                                                    \
+        return row_;                                                                                          \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ T *name##_make_contiguous(name *self_)                                                   \
+    {                                                                                                         \
+        return (T *)ka_deque_make_contiguous_(self_, &name##_shape_);                                         \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ const char *name##_check(const name *self_)                                              \
+    {                                                                                                         \
+        return ka_deque_check_(self_, &name##_shape_);                                                        \
     }
 #define KA_DEQUE_ROOM_(name, T)                                                            \
     KA_OWNER_RESULT_ name name##_in(ka_allocator *a_)                                      \

@@ -81,6 +81,13 @@ bool(KA_CLONE_BYTES)(struct ka_nothing_ *, const struct ka_nothing_ *);
 #define KA_OWNER_CALL_   KA_UNUSED static inline
 #define KA_OWNER_RESULT_ KA_MUST_USE KA_UNUSED static inline
 
+/* What the untyped cores know of a type of collection. */
+typedef struct ka_shape_ {
+    size_t size, align; /* of an item, bytes */
+    const char *name, *file;
+    unsigned line;
+} ka_shape_;
+
 /* ---- private: the byte core. It moves bytes and never calls anything but the allocator ---- */
 
 /* A block; NULL also without an allocator. */

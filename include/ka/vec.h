@@ -124,52 +124,45 @@
 
 KA_BEGIN_DECLS
 
-/* What the core knows of a type of vec. */
-typedef struct ka_vec_shape_ {
-    size_t size, align; /* of an item, bytes */
-    const char *name, *file;
-    unsigned line;
-} ka_vec_shape_;
-
 /* Room for `more` items, or a little more. */
-KA_MUST_USE bool ka_vec_reserve_(void *vec, size_t more, const ka_vec_shape_ *shape);
-KA_MUST_USE bool ka_vec_reserve_with_(void *vec, size_t more, const ka_vec_shape_ *shape, bool exact, ka_flags flags);
-KA_MUST_USE bool ka_vec_shrink_(void *vec, const ka_vec_shape_ *shape);
+KA_MUST_USE bool ka_vec_reserve_(void *vec, size_t more, const ka_shape_ *shape);
+KA_MUST_USE bool ka_vec_reserve_with_(void *vec, size_t more, const ka_shape_ *shape, bool exact, ka_flags flags);
+KA_MUST_USE bool ka_vec_shrink_(void *vec, const ka_shape_ *shape);
 
 /* A cleared item at the end, or a gap before the item `at`; NULL and nothing changed if there is no memory. */
-KA_MUST_USE void *ka_vec_push_new_(void *vec, const ka_vec_shape_ *shape);
-KA_MUST_USE void *ka_vec_open_(void *vec, size_t at, const ka_vec_shape_ *shape);
+KA_MUST_USE void *ka_vec_push_new_(void *vec, const ka_shape_ *shape);
+KA_MUST_USE void *ka_vec_open_(void *vec, size_t at, const ka_shape_ *shape);
 
 /* A copy of the item at the end; copies of `n` items that do not lie in the vec. */
-KA_MUST_USE bool ka_vec_push_(void *vec, const void *item, const ka_vec_shape_ *shape);
-KA_MUST_USE bool ka_vec_extend_(void *vec, const void *from, size_t n, const ka_vec_shape_ *shape);
-KA_MUST_USE bool ka_vec_append_(void *vec, void *other, const ka_vec_shape_ *shape);
-KA_MUST_USE bool ka_vec_split_off_(void *vec, size_t at, const ka_vec_shape_ *shape, void *out);
+KA_MUST_USE bool ka_vec_push_(void *vec, const void *item, const ka_shape_ *shape);
+KA_MUST_USE bool ka_vec_extend_(void *vec, const void *from, size_t n, const ka_shape_ *shape);
+KA_MUST_USE bool ka_vec_append_(void *vec, void *other, const ka_shape_ *shape);
+KA_MUST_USE bool ka_vec_split_off_(void *vec, size_t at, const ka_shape_ *shape, void *out);
 
 /* Cleared items at the end, until there are `len`. */
-KA_MUST_USE bool ka_vec_lengthen_(void *vec, size_t len, const ka_vec_shape_ *shape);
+KA_MUST_USE bool ka_vec_lengthen_(void *vec, size_t len, const ka_shape_ *shape);
 
 /* Moves an item to `*out`. */
-void ka_vec_remove_(void *vec, size_t at, const ka_vec_shape_ *shape, void *out);
-void ka_vec_swap_remove_(void *vec, size_t at, const ka_vec_shape_ *shape, void *out);
+void ka_vec_remove_(void *vec, size_t at, const ka_shape_ *shape, void *out);
+void ka_vec_swap_remove_(void *vec, size_t at, const ka_shape_ *shape, void *out);
 
 /* Moves the vec to `*out`; it is all-zero. */
 void ka_vec_move_(void *vec, void *out);
 
 /* Frees the block; it is all-zero. */
-void ka_vec_free_(void *vec, const ka_vec_shape_ *shape);
+void ka_vec_free_(void *vec, const ka_shape_ *shape);
 
 /* Stops unless from <= to <= len; makes `from` the len and returns what it was. */
-KA_MUST_USE size_t ka_vec_cut_(void *vec, size_t from, size_t to, const ka_vec_shape_ *shape);
+KA_MUST_USE size_t ka_vec_cut_(void *vec, size_t from, size_t to, const ka_shape_ *shape);
 
 /* The end of that: moves the items from `to` to before `end` down to `from`. Stops if that is not the len any more. */
-void ka_vec_join_(void *vec, size_t from, size_t to, size_t end, const ka_vec_shape_ *shape);
+void ka_vec_join_(void *vec, size_t from, size_t to, size_t end, const ka_shape_ *shape);
 
-KA_MUST_USE const char *ka_vec_check_(const void *vec, const ka_vec_shape_ *shape);
+KA_MUST_USE const char *ka_vec_check_(const void *vec, const ka_shape_ *shape);
 
 /* Stop: the caller's error. */
-KA_NORETURN void ka_vec_out_of_bounds_(const void *vec, size_t at, const ka_vec_shape_ *shape, const char *what);
-KA_NORETURN void ka_vec_at_fails_(const void *vec, size_t at, const ka_vec_shape_ *shape);
+KA_NORETURN void ka_vec_out_of_bounds_(const void *vec, size_t at, const ka_shape_ *shape, const char *what);
+KA_NORETURN void ka_vec_at_fails_(const void *vec, size_t at, const ka_shape_ *shape);
 KA_NORETURN void ka_vec_changed_(const char *file, unsigned line);
 
 KA_END_DECLS
@@ -197,48 +190,48 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
 
 /* ---- private: the parts of KA_VEC_CODE ---- */
 
-#define KA_VEC_BORROW_(name, T)                                                                                   \
-    KA_UNUSED static const ka_vec_shape_ name##_shape_ = { sizeof(T), KA_ALIGNOF(T), #name, __FILE__, __LINE__ }; \
-    KA_OWNER_CALL_ size_t name##_len(const name *self_)                                                           \
-    {                                                                                                             \
-        return self_->len;                                                                                        \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_CALL_ size_t name##_cap(const name *self_)                                                           \
-    {                                                                                                             \
-        return self_->cap;                                                                                        \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_CALL_ bool name##_is_empty(const name *self_)                                                        \
-    {                                                                                                             \
-        return self_->len == 0;                                                                                   \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ T *name##_get(const name *self_, size_t at_)                                                 \
-    {                                                                                                             \
-        return at_ < self_->len ? &self_->items[at_] : NULL;                                                      \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ T *name##_at(const name *self_, size_t at_)                                                  \
-    {                                                                                                             \
-        if (KA_UNLIKELY(at_ >= self_->len))                                                                       \
-            ka_vec_at_fails_(self_, at_, &name##_shape_);                                                         \
-        return &self_->items[at_];                                                                                \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ T *name##_first(const name *self_)                                                           \
-    {                                                                                                             \
-        return name##_get(self_, 0);                                                                              \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ T *name##_last(const name *self_)                                                            \
-    {                                                                                                             \
-        return name##_get(self_, self_->len - 1);                                                                 \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_RESULT_ const char *name##_check(const name *self_)                                                  \
-    {                                                                                                             \
-        return ka_vec_check_(self_, &name##_shape_);                                                              \
+#define KA_VEC_BORROW_(name, T)                                                                               \
+    KA_UNUSED static const ka_shape_ name##_shape_ = { sizeof(T), KA_ALIGNOF(T), #name, __FILE__, __LINE__ }; \
+    KA_OWNER_CALL_ size_t name##_len(const name *self_)                                                       \
+    {                                                                                                         \
+        return self_->len;                                                                                    \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_CALL_ size_t name##_cap(const name *self_)                                                       \
+    {                                                                                                         \
+        return self_->cap;                                                                                    \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_CALL_ bool name##_is_empty(const name *self_)                                                    \
+    {                                                                                                         \
+        return self_->len == 0;                                                                               \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ T *name##_get(const name *self_, size_t at_)                                             \
+    {                                                                                                         \
+        return at_ < self_->len ? &self_->items[at_] : NULL;                                                  \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ T *name##_at(const name *self_, size_t at_)                                              \
+    {                                                                                                         \
+        if (KA_UNLIKELY(at_ >= self_->len))                                                                   \
+            ka_vec_at_fails_(self_, at_, &name##_shape_);                                                     \
+        return &self_->items[at_];                                                                            \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ T *name##_first(const name *self_)                                                       \
+    {                                                                                                         \
+        return name##_get(self_, 0);                                                                          \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ T *name##_last(const name *self_)                                                        \
+    {                                                                                                         \
+        return name##_get(self_, self_->len - 1);                                                             \
+    }                                                                                                         \
+                                                                                                              \
+    KA_OWNER_RESULT_ const char *name##_check(const name *self_)                                              \
+    {                                                                                                         \
+        return ka_vec_check_(self_, &name##_shape_);                                                          \
     }
 #define KA_VEC_ROOM_(name, T)                                                              \
     KA_OWNER_RESULT_ name name##_in(ka_allocator *a_)                                      \

@@ -37,7 +37,7 @@ static size_t deque_upper(const deque_view *deque)
     return ka_min(deque->len, deque->cap - deque->head);
 }
 
-bool ka_deque_reserve_(void *self, size_t more, const ka_vec_shape_ *shape, bool exact, ka_flags flags)
+bool ka_deque_reserve_(void *self, size_t more, const ka_shape_ *shape, bool exact, ka_flags flags)
 {
     deque_view *deque = (deque_view *)self;
     size_t size = shape->size, cap = deque->cap;
@@ -56,7 +56,7 @@ bool ka_deque_reserve_(void *self, size_t more, const ka_vec_shape_ *shape, bool
     return true;
 }
 
-void ka_deque_free_(void *self, const ka_vec_shape_ *shape)
+void ka_deque_free_(void *self, const ka_shape_ *shape)
 {
     deque_view *deque = (deque_view *)self;
     if (deque->items != NULL)
@@ -71,7 +71,7 @@ void ka_deque_move_(void *self, void *out)
 }
 
 /* Puts the items to the front of the block. */
-static void deque_settle(deque_view *deque, const ka_vec_shape_ *shape)
+static void deque_settle(deque_view *deque, const ka_shape_ *shape)
 {
     char *row = (char *)ka_deque_make_contiguous_(deque, shape);
     if (deque->head != 0)
@@ -79,7 +79,7 @@ static void deque_settle(deque_view *deque, const ka_vec_shape_ *shape)
     deque->head = 0;
 }
 
-bool ka_deque_shrink_(void *self, const ka_vec_shape_ *shape)
+bool ka_deque_shrink_(void *self, const ka_shape_ *shape)
 {
     deque_view *deque = (deque_view *)self;
     if (deque->len == deque->cap)
@@ -98,7 +98,7 @@ bool ka_deque_shrink_(void *self, const ka_vec_shape_ *shape)
     return true;
 }
 
-void *ka_deque_push_back_(void *self, const ka_vec_shape_ *shape)
+void *ka_deque_push_back_(void *self, const ka_shape_ *shape)
 {
     deque_view *deque = (deque_view *)self;
     if (!ka_deque_reserve_(deque, 1, shape, false, 0))
@@ -106,7 +106,7 @@ void *ka_deque_push_back_(void *self, const ka_vec_shape_ *shape)
     return deque_place(deque, deque->len++, shape->size);
 }
 
-void *ka_deque_push_front_(void *self, const ka_vec_shape_ *shape)
+void *ka_deque_push_front_(void *self, const ka_shape_ *shape)
 {
     deque_view *deque = (deque_view *)self;
     if (!ka_deque_reserve_(deque, 1, shape, false, 0))
@@ -116,7 +116,7 @@ void *ka_deque_push_front_(void *self, const ka_vec_shape_ *shape)
     return deque_place(deque, 0, shape->size);
 }
 
-void *ka_deque_push_new_(void *self, bool front, const ka_vec_shape_ *shape)
+void *ka_deque_push_new_(void *self, bool front, const ka_shape_ *shape)
 {
     void *item = front ? ka_deque_push_front_(self, shape) : ka_deque_push_back_(self, shape);
     if (item != NULL)
@@ -125,7 +125,7 @@ void *ka_deque_push_new_(void *self, bool front, const ka_vec_shape_ *shape)
 }
 
 /* The items before the gap, or those behind it, go one place on: the fewer. */
-void *ka_deque_open_(void *self, size_t at, const ka_vec_shape_ *shape)
+void *ka_deque_open_(void *self, size_t at, const ka_shape_ *shape)
 {
     deque_view *deque = (deque_view *)self;
     size_t size = shape->size;
@@ -145,7 +145,7 @@ void *ka_deque_open_(void *self, size_t at, const ka_vec_shape_ *shape)
     return deque_place(deque, at, size);
 }
 
-void ka_deque_remove_(void *self, size_t at, const ka_vec_shape_ *shape, void *out)
+void ka_deque_remove_(void *self, size_t at, const ka_shape_ *shape, void *out)
 {
     deque_view *deque = (deque_view *)self;
     size_t size = shape->size;
@@ -163,7 +163,7 @@ void ka_deque_remove_(void *self, size_t at, const ka_vec_shape_ *shape, void *o
     deque->len--;
 }
 
-bool ka_deque_extend_(void *self, const void *from, size_t n, const ka_vec_shape_ *shape)
+bool ka_deque_extend_(void *self, const void *from, size_t n, const ka_shape_ *shape)
 {
     deque_view *deque = (deque_view *)self;
     size_t size = shape->size;
@@ -207,7 +207,7 @@ static void deque_rotate(char *row, size_t a, size_t b)
     }
 }
 
-void *ka_deque_make_contiguous_(void *self, const ka_vec_shape_ *shape)
+void *ka_deque_make_contiguous_(void *self, const ka_shape_ *shape)
 {
     deque_view *deque = (deque_view *)self;
     size_t size = shape->size, upper = deque_upper(deque), lower = deque->len - upper;
@@ -220,7 +220,7 @@ void *ka_deque_make_contiguous_(void *self, const ka_vec_shape_ *shape)
     return deque->len != 0 ? (char *)deque->items + deque->head * size : NULL;
 }
 
-const char *ka_deque_check_(const void *self, const ka_vec_shape_ *shape)
+const char *ka_deque_check_(const void *self, const ka_shape_ *shape)
 {
     const deque_view *deque = (const deque_view *)self;
     const char *broken = ka_vec_check_(self, shape);

@@ -20,24 +20,24 @@
 #include "base/mem.h"
 #include "owner/view.h"
 
-static char *vec_place(const ka_vec_view_ *vec, const ka_vec_shape_ *shape, size_t at)
+static char *vec_place(const ka_vec_view_ *vec, const ka_shape_ *shape, size_t at)
 {
     return (char *)vec->items + at * shape->size;
 }
 
-void ka_vec_out_of_bounds_(const void *vec, size_t at, const ka_vec_shape_ *shape, const char *what)
+void ka_vec_out_of_bounds_(const void *vec, size_t at, const ka_shape_ *shape, const char *what)
 {
     char text[120];
     ka_format(text, sizeof text, "%s_%s", shape->name, what);
     ka_owner_out_of_bounds_(text, at, ((const ka_vec_view_ *)vec)->len, shape->file, shape->line);
 }
 
-void ka_vec_at_fails_(const void *vec, size_t at, const ka_vec_shape_ *shape)
+void ka_vec_at_fails_(const void *vec, size_t at, const ka_shape_ *shape)
 {
     ka_vec_out_of_bounds_(vec, at, shape, "at");
 }
 
-static KA_NORETURN void vec_stop(const ka_vec_shape_ *shape, const char *format)
+static KA_NORETURN void vec_stop(const ka_shape_ *shape, const char *format)
 {
     char text[160];
     ka_format(text, sizeof text, format, shape->name);
@@ -49,7 +49,7 @@ void ka_vec_changed_(const char *file, unsigned line)
     ka_port_panic("the vec was changed while it was walked", file, line);
 }
 
-bool ka_vec_reserve_with_(void *self, size_t more, const ka_vec_shape_ *shape, bool exact, ka_flags flags)
+bool ka_vec_reserve_with_(void *self, size_t more, const ka_shape_ *shape, bool exact, ka_flags flags)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (more <= vec->cap - vec->len)
@@ -62,12 +62,12 @@ bool ka_vec_reserve_with_(void *self, size_t more, const ka_vec_shape_ *shape, b
     return true;
 }
 
-bool ka_vec_reserve_(void *self, size_t more, const ka_vec_shape_ *shape)
+bool ka_vec_reserve_(void *self, size_t more, const ka_shape_ *shape)
 {
     return ka_vec_reserve_with_(self, more, shape, false, 0);
 }
 
-bool ka_vec_shrink_(void *self, const ka_vec_shape_ *shape)
+bool ka_vec_shrink_(void *self, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (vec->len == vec->cap)
@@ -91,7 +91,7 @@ void ka_vec_move_(void *self, void *out)
     *(ka_vec_view_ *)self = (ka_vec_view_){ NULL, 0, 0, NULL };
 }
 
-void ka_vec_free_(void *self, const ka_vec_shape_ *shape)
+void ka_vec_free_(void *self, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (vec->items != NULL)
@@ -99,13 +99,13 @@ void ka_vec_free_(void *self, const ka_vec_shape_ *shape)
     *vec = (ka_vec_view_){ NULL, 0, 0, NULL };
 }
 
-void *ka_vec_push_new_(void *self, const ka_vec_shape_ *shape)
+void *ka_vec_push_new_(void *self, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     return ka_vec_lengthen_(vec, vec->len + 1, shape) ? vec_place(vec, shape, vec->len - 1) : NULL;
 }
 
-bool ka_vec_lengthen_(void *self, size_t len, const ka_vec_shape_ *shape)
+bool ka_vec_lengthen_(void *self, size_t len, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (len <= vec->len)
@@ -117,7 +117,7 @@ bool ka_vec_lengthen_(void *self, size_t len, const ka_vec_shape_ *shape)
     return true;
 }
 
-void *ka_vec_open_(void *self, size_t at, const ka_vec_shape_ *shape)
+void *ka_vec_open_(void *self, size_t at, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (KA_UNLIKELY(at > vec->len))
@@ -128,7 +128,7 @@ void *ka_vec_open_(void *self, size_t at, const ka_vec_shape_ *shape)
     return vec_place(vec, shape, at);
 }
 
-bool ka_vec_push_(void *self, const void *item, const ka_vec_shape_ *shape)
+bool ka_vec_push_(void *self, const void *item, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (!ka_vec_reserve_(vec, 1, shape))
@@ -137,7 +137,7 @@ bool ka_vec_push_(void *self, const void *item, const ka_vec_shape_ *shape)
     return true;
 }
 
-bool ka_vec_extend_(void *self, const void *from, size_t n, const ka_vec_shape_ *shape)
+bool ka_vec_extend_(void *self, const void *from, size_t n, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (n == 0)
@@ -151,7 +151,7 @@ bool ka_vec_extend_(void *self, const void *from, size_t n, const ka_vec_shape_ 
     return true;
 }
 
-bool ka_vec_append_(void *self, void *from, const ka_vec_shape_ *shape)
+bool ka_vec_append_(void *self, void *from, const ka_shape_ *shape)
 {
     ka_vec_view_ *other = (ka_vec_view_ *)from;
     if (!ka_vec_extend_(self, other->items, other->len, shape))
@@ -160,7 +160,7 @@ bool ka_vec_append_(void *self, void *from, const ka_vec_shape_ *shape)
     return true;
 }
 
-bool ka_vec_split_off_(void *self, size_t at, const ka_vec_shape_ *shape, void *out)
+bool ka_vec_split_off_(void *self, size_t at, const ka_shape_ *shape, void *out)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (KA_UNLIKELY(at > vec->len))
@@ -176,7 +176,7 @@ bool ka_vec_split_off_(void *self, size_t at, const ka_vec_shape_ *shape, void *
     return true;
 }
 
-void ka_vec_remove_(void *self, size_t at, const ka_vec_shape_ *shape, void *out)
+void ka_vec_remove_(void *self, size_t at, const ka_shape_ *shape, void *out)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (KA_UNLIKELY(at >= vec->len))
@@ -185,7 +185,7 @@ void ka_vec_remove_(void *self, size_t at, const ka_vec_shape_ *shape, void *out
     ka_bytes_close_(vec->items, vec->len--, at, shape->size);
 }
 
-void ka_vec_swap_remove_(void *self, size_t at, const ka_vec_shape_ *shape, void *out)
+void ka_vec_swap_remove_(void *self, size_t at, const ka_shape_ *shape, void *out)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (KA_UNLIKELY(at >= vec->len))
@@ -194,7 +194,7 @@ void ka_vec_swap_remove_(void *self, size_t at, const ka_vec_shape_ *shape, void
     ka_move(vec_place(vec, shape, at), vec_place(vec, shape, --vec->len), shape->size);
 }
 
-size_t ka_vec_cut_(void *self, size_t from, size_t to, const ka_vec_shape_ *shape)
+size_t ka_vec_cut_(void *self, size_t from, size_t to, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     size_t end = vec->len;
@@ -204,7 +204,7 @@ size_t ka_vec_cut_(void *self, size_t from, size_t to, const ka_vec_shape_ *shap
     return end;
 }
 
-void ka_vec_join_(void *self, size_t from, size_t to, size_t end, const ka_vec_shape_ *shape)
+void ka_vec_join_(void *self, size_t from, size_t to, size_t end, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
     if (KA_UNLIKELY(vec->len != from || vec->cap < end))
@@ -214,7 +214,7 @@ void ka_vec_join_(void *self, size_t from, size_t to, size_t end, const ka_vec_s
     vec->len = from + (end - to);
 }
 
-const char *ka_vec_check_(const void *self, const ka_vec_shape_ *shape)
+const char *ka_vec_check_(const void *self, const ka_shape_ *shape)
 {
     const ka_vec_view_ *vec = (const ka_vec_view_ *)self;
     if (vec->len > vec->cap)
