@@ -152,6 +152,13 @@ static inline size_t ka_table_next_(size_t len)
     return len < 32 ? 3 * len + 1 : len + 1;
 }
 
+/* Whether a processor has the table at hand, in a cache of its own: then what it guesses wrong costs more than what it
+ * fetches in vain. */
+static inline bool ka_table_near_(const ka_table_ *table, size_t size)
+{
+    return table->count <= ((size_t)1 << 20) / size;
+}
+
 /* Slots beyond the homes, for the entries that do not find room at home. */
 static inline size_t ka_table_tail_(const ka_table_ *table)
 {
@@ -334,13 +341,15 @@ KA_END_DECLS
         return ka_table_stored_(hash(key_, &self_->table.key));                                                       \
     }                                                                                                                 \
                                                                                                                       \
-    /* The slot of the key; else NULL, and `*place_` is where it belongs. Two steps without a branch to guess. */     \
+    /* The slot of the key; else NULL, and `*place_` is where it belongs. In a near table four slots without a branch:\
+     * those that are greater come first, wherever empty ones lie; a tail is never shorter. */                        \
     KA_OWNER_CALL_ name##_slot_ *name##_seek_(const name *self_, K const *key_, uint32_t stored_,                     \
                                               name##_slot_ **place_)                                                  \
     {                                                                                                                 \
         name##_slot_ *slot_ = self_->slots + ka_table_home_(self_->table.shift, stored_);                             \
-        slot_ += slot_->stored > stored_;                                                                             \
-        slot_ += slot_->stored > stored_;                                                                             \
+        if (ka_table_near_(&self_->table, sizeof(name##_slot_)))                                                      \
+            slot_ += (slot_[0].stored > stored_) + (slot_[1].stored > stored_) + (slot_[2].stored > stored_) +        \
+                     (slot_[3].stored > stored_);                                                                     \
         while (slot_->stored > stored_)                                                                               \
             slot_++;                                                                                                  \
         *place_ = slot_;                                                                                              \
@@ -356,10 +365,24 @@ KA_END_DECLS
         return self_->table.len != 0 ? name##_seek_(self_, key_, name##_stored_(self_, key_), &place_) : NULL;        \
     }                                                                                                                 \
                                                                                                                       \
-    /* Moves the slots from here on one up, to the next empty one. False if that is the last, which stays empty. */   \
+    /* Moves the slots from here on one up, to the next empty one. False if that is the last, which stays empty. Up   \
+     * to two small slots move without a branch: how many it will be, a processor cannot guess. */                    \
     KA_OWNER_RESULT_ bool name##_shift_(const name *self_, name##_slot_ *place_)                                      \
     {                                                                                                                 \
         name##_slot_ *end_ = place_;                                                                                  \
+        if (sizeof(name##_slot_) <= 64 && ka_table_near_(&self_->table, sizeof(name##_slot_)) &&                      \
+            (size_t)(place_ - self_->slots) + 3 < self_->table.count) {                                               \
+            size_t used_ = place_[0].stored != 0, n_ = used_;                                                         \
+            used_ &= place_[1].stored != 0;                                                                           \
+            n_ += used_;                                                                                              \
+            used_ &= place_[2].stored != 0;                                                                           \
+            n_ += used_;                                                                                              \
+            if (n_ < 3) {                                                                                             \
+                place_[2] = place_[2 - (n_ == 2)];                                                                    \
+                place_[1] = place_[1 - (n_ != 0)];                                                                    \
+                return true;                                                                                          \
+            }                                                                                                         \
+        }                                                                                                             \
         while (end_->stored != 0)                                                                                     \
             end_++;                                                                                                   \
         if (KA_UNLIKELY(end_ == self_->slots + self_->table.count - 1))                                               \
@@ -386,11 +409,22 @@ KA_END_DECLS
         return place_;                                                                                                \
     }                                                                                                                 \
                                                                                                                       \
-    /* Takes the slot's entry out: moves the ones behind it that are not at home one down. */                         \
+    /* Whether the slot has an entry that is not at home. */                                                          \
+    KA_OWNER_RESULT_ bool name##_strays_(const name *self_, const name##_slot_ *slot_)                                \
+    {                                                                                                                 \
+        bool away_ = ka_table_home_(self_->table.shift, slot_->stored) < (size_t)(slot_ - self_->slots);              \
+        return (slot_->stored != 0) & away_;                                                                          \
+    }                                                                                                                 \
+                                                                                                                      \
+    /* Takes the slot's entry out: moves the ones behind it that are not at home down, the first without a branch. */ \
     KA_OWNER_CALL_ void name##_close_(name *self_, name##_slot_ *slot_)                                               \
     {                                                                                                                 \
-        size_t at_ = (size_t)(slot_ - self_->slots);                                                                  \
-        for (; slot_[1].stored != 0 && ka_table_home_(self_->table.shift, slot_[1].stored) <= at_; at_++, slot_++)    \
+        if (sizeof(name##_slot_) <= 64 && ka_table_near_(&self_->table, sizeof(name##_slot_))) {                      \
+            size_t strays_ = name##_strays_(self_, slot_ + 1);                                                        \
+            slot_[0] = slot_[strays_];                                                                                \
+            slot_ += strays_;                                                                                         \
+        }                                                                                                             \
+        for (; name##_strays_(self_, slot_ + 1); slot_++)                                                             \
             slot_[0] = slot_[1];                                                                                      \
         slot_->stored = 0;                                                                                            \
         self_->table.len--;                                                                                           \
