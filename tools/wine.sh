@@ -30,9 +30,12 @@ if [ ! -f "$WINEPREFIX/made" ]; then
     touch "$WINEPREFIX/made"
 fi
 system=$WINEPREFIX/drive_c/windows/system32
+kernel=b
 if [ -n "${NTOSKRNL:-}" ]; then
+    kernel=n
     cp "$NTOSKRNL/ntoskrnl.exe" "$NTOSKRNL/ntwine.dll" "$system/"
     WINEDLLPATH=$(cd "$NTOSKRNL" && pwd)
-    export WINEDLLPATH WINEDLLOVERRIDES="$WINEDLLOVERRIDES;ntoskrnl.exe=n"
+    export WINEDLLPATH
 fi
+export WINEDLLOVERRIDES="$WINEDLLOVERRIDES;ntoskrnl.exe=$kernel"
 timeout -k 5 "${SECONDS_MAX:-120}" wine "$@"

@@ -70,12 +70,21 @@ result "a program's imports are refused" "$s"
 
 # ---- runs ----
 
-# load NAME DRIVER SUITE...: prints what the suites say
+# run DRIVER SUITE...: what the suites say in $work/out, what the drivers say in $work/err, the exit status in $s
+run()
+{
+    image=$(printf 'Z:%s' "$(pwd)/$1" | tr / '\\')
+    shift
+    tools/wine.sh "$work/prefix" build/windows/control.exe "$image" "$@" >"$work/out" 2>"$work/err" && s=0 || s=$?
+}
+
+# load NAME DRIVER SUITE...: runs them and prints what the suites say
 load()
 {
-    name=$1 driver=$(printf 'Z:%s' "$(pwd)/$2" | tr / '\\')
-    shift 2
-    tools/wine.sh "$work/prefix" build/windows/control.exe "$driver" "$@" >"$work/out" 2>"$work/err" && s=0 || s=$?
+    name=$1
+    shift
+    run "$@"
+    shift
     tr -d '\r' <"$work/out" >"$work/tap"
     while read -r line; do
         case $line in
@@ -88,8 +97,32 @@ load()
     result "$name: loaded, all suites ran to their end, unloaded" "$s" "$work/err"
 }
 
+# said NAME WORDS: the last load's messages of drivers have them
+said()
+{
+    grep -q "$2" "$work/err" && s=0 || s=1
+    result "$1" "$s" "$work/err"
+}
+
+tests/windows/ntoskrnl/build.sh "$work/ntoskrnl" >"$work/log" 2>&1 && s=0 || s=$?
+result "the stand-in for ntoskrnl.exe builds" "$s" "$work/log"
+
+suites="heaps threads failures deaths"
 for preset in windows windows-clang; do
-    load "$preset, Wine's kernel" build/$preset/kernel_alloc_test.sys heaps
+    driver=build/$preset/kernel_alloc_test.sys
+    # shellcheck disable=SC2086
+    load "$preset, Wine's kernel" $driver $suites
+    # shellcheck disable=SC2086
+    NTOSKRNL=$work/ntoskrnl load "$preset, a stand-in for the kernel" $driver $suites
+    said "$preset, a stand-in for the kernel: nothing is left at unload" ': 0 pool blocks and 0 contiguous pages are left'
 done
+
+driver=build/windows/kernel_alloc_test.sys
+NTOSKRNL=$work/ntoskrnl run $driver leak
+said "a stand-in for the kernel: a block that is left at unload is found" ': 1 pool blocks and 0 contiguous pages are left'
+run $driver end
+said "Wine's kernel: KeBugCheckEx" 'KeBugCheckEx e0004b41 1 18 8 0'
+NTOSKRNL=$work/ntoskrnl run $driver end
+said "a stand-in for the kernel: KeBugCheckEx" 'the end: bug check e0004b41 (1, 18, 8, 0)'
 echo "1..$count"
 [ "$failures" -eq 0 ]

@@ -1,14 +1,12 @@
 /* main.c: kernel_alloc_test.sys. A request names a suite, which runs here, in the driver; the answer is its TAP. */
 #include <ntddk.h>
 
-#include <ka/handler.h>
-#include <ka/windows.h>
-
 #include "base/atomic.h"
 #include "driver_suites.h"
 #include "test_driver.h"
 
 uint32_t misuses[KA_MISUSE_CONTEXT + 1];
+const stand_in *kernel;
 
 static char text[TEST_BYTES];
 static size_t length;
@@ -21,18 +19,27 @@ static void write_line(const char *line)
     text[length++] = '\n';
 }
 
-static void count_misuse(void *context, ka_misuse kind, ka_allocator *allocator, const void *block, size_t size,
-                         const void *site)
+void count_misuse(void *context, ka_misuse kind, ka_allocator *allocator, const void *block, size_t size,
+                  const void *site)
 {
     (void)context, (void)allocator, (void)block, (void)size, (void)site;
     (void)ka_fetch_add_32(&misuses[kind], 1);
+}
+
+/* The stand-in's table, if this is the stand-in. */
+static const stand_in *find_stand_in(void)
+{
+    UNICODE_STRING name = RTL_CONSTANT_STRING(L"KaStandIn");
+    stand_in_get *get = (stand_in_get *)(uintptr_t)MmGetSystemRoutineAddress(&name);
+    return get != NULL ? get() : NULL;
 }
 
 static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
-    { "heaps", run_over_heaps },
+    { "heaps", run_over_heaps }, { "threads", run_threads }, { "failures", run_failures },
+    { "deaths", run_deaths },    { "leak", run_leak },       { "end", run_end },
 };
 
 static NTSTATUS run(const char *name)
@@ -97,6 +104,7 @@ NTSTATUS NTAPI DriverEntry(DRIVER_OBJECT *driver, UNICODE_STRING *registry)
     if (!ka_nt_start(0))
         return STATUS_UNSUCCESSFUL;
     ka_set_misuse_handler(count_misuse, NULL);
+    kernel = find_stand_in();
     NTSTATUS status = IoCreateDevice(driver, 0, &name, FILE_DEVICE_UNKNOWN, 0, FALSE, &device);
     if (!NT_SUCCESS(status))
         return status;
