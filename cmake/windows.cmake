@@ -33,7 +33,7 @@ function(ka_program name)
     target_link_options(${name}.exe PRIVATE -Wl,-s -Wl,--no-insert-timestamp)
 endfunction()
 
-ka_sources(tests tests/windows/driver/*.c tests/suite/*_suite.c)
+ka_sources(tests tests/windows/driver/*.c tests/windows/*_suite.c tests/suite/*_suite.c)
 list(REMOVE_ITEM tests tests/windows/driver/control.c)
 ka_driver(kernel_alloc_test ${tests} tests/suite/suite.c tests/kit/kit.c)
 if(CMAKE_C_COMPILER_ID STREQUAL "Clang")

@@ -18,6 +18,7 @@ end()
     timeout -k 5 20 wineserver -w || true
 }
 trap end EXIT
+trap 'exit 143' INT TERM
 end
 if [ ! -f "$WINEPREFIX/made" ]; then
     find "$WINEPREFIX" -mindepth 1 -delete

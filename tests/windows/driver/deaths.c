@@ -23,6 +23,7 @@ typedef struct attempt {
     void (*function)(void *argument);
     void *argument;
     uintptr_t *out;
+    uint8_t irql;
     bool came_back;
 } attempt;
 
@@ -30,13 +31,14 @@ static void run_attempt(void *argument)
 {
     attempt *a = argument;
     kernel->expect_end(a->out);
+    (void)kernel->hooks->set_irql(a->irql);
     a->function(a->argument);
     a->came_back = true;
 }
 
 bool dies(void (*function)(void *argument), void *argument, uintptr_t out[5])
 {
-    attempt a = { function, argument, out, false };
+    attempt a = { function, argument, out, KeGetCurrentIrql(), false };
     driver_thread t;
     for (unsigned i = 0; i < 5; i++)
         out[i] = 0;

@@ -8,6 +8,7 @@
 #include <ka/windows.h>
 
 #include "suite/suite.h"
+#include "tests/windows/nt_suite.h"
 #include "tests/windows/ntoskrnl/stand_in.h"
 
 /* Misuses since the driver was loaded, by kind; each is expected by some test. */
@@ -18,6 +19,7 @@ ka_misuse_handler count_misuse;
 extern const stand_in *kernel;
 
 void run_over_heaps(void); /* tests/suite, over a region and a heap in pool memory */
+void run_port(void);       /* tests/windows/nt_*_suite.c */
 void run_threads(void);    /* system threads on every processor, in the pool and in a heap */
 void run_failures(void);   /* each allocation fails in turn */
 void run_deaths(void);     /* what must end in KeBugCheckEx */
@@ -36,8 +38,8 @@ typedef struct driver_thread {
 KA_MUST_USE bool thread_begin(driver_thread *t, void (*function)(void *argument), void *argument);
 void thread_wait(driver_thread *t);
 
-/* Runs a function in a thread of its own, which must end in KeBugCheckEx; `out` gets the code and the four parameters.
- * Only with `kernel`. Returns false if the function came back. */
+/* Runs a function in a thread of its own, at the caller's IRQL, which must end in KeBugCheckEx; `out` gets the code and the
+ * four parameters. Only with `kernel`. Returns false if the function came back. */
 bool dies(void (*function)(void *argument), void *argument, uintptr_t out[5]);
 
 #endif

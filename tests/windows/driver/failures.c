@@ -53,7 +53,7 @@ static ka_nt_pool pool;
 
 static long live(void)
 {
-    return kernel != NULL ? kernel->live() : 0;
+    return kernel != NULL ? kernel->hooks->live() : 0;
 }
 
 static void by_the_layer(void)
@@ -86,9 +86,9 @@ static void by_the_system(void)
     }
     KIT_CHECK(ka_nt_pool_init(&pool, &(ka_nt_pool_options){ .tag = KA_TAG('f', 'a', 'i', 'l') }));
     for (bool done = false; !done; runs++) {
-        kernel->fail_after((long)runs);
+        kernel->hooks->fail_after((long)runs);
         done = build(&pool.allocator);
-        kernel->fail_after(-1);
+        kernel->hooks->fail_after(-1);
         KIT_CHECK(live() == before && runs < 1000);
     }
     KIT_EXPECT(runs > PAGES);

@@ -140,10 +140,10 @@ static void storm(ka_allocator *allocator)
 static void the_pool(void)
 {
     ka_nt_pool pool;
-    long before = kernel != NULL ? kernel->live() : 0;
+    long before = kernel != NULL ? kernel->hooks->live() : 0;
     KIT_CHECK(ka_nt_pool_init(&pool, &(ka_nt_pool_options){ .tag = KA_TAG('t', 'h', 'r', 'd') }));
     storm(&pool.allocator);
-    KIT_EXPECT(kernel == NULL || kernel->live() == before);
+    KIT_EXPECT(kernel == NULL || kernel->hooks->live() == before);
 }
 
 static void a_region(void)

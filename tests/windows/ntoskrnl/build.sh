@@ -15,10 +15,13 @@ mkdir -p "$out/x86_64-windows"
 cp "$wine" "$out/ntwine.dll"
 cp "$wine" "$out/x86_64-windows/ntwine.dll"
 
-gcc="x86_64-w64-mingw32-gcc -std=gnu11 -O2 -Wall -Wextra -Werror -I$here/../../.."
-$gcc -isystem "$here/compat" -I"$here/../shim" -Wno-cast-function-type -include "$here/compat/names.h" \
-    -c "$here/../shim/ntoskrnl.c" -o "$out/shim.o"
-$gcc -Wno-cast-function-type -c "$here/stand_in.c" -o "$out/stand_in.o"
+root=$here/../../..
+gcc="x86_64-w64-mingw32-gcc -std=gnu11 -O2 -Wall -Wextra -Werror -Wno-cast-function-type -I$root"
+for file in ntoskrnl hooks; do
+    $gcc -isystem "$here/compat" -I"$here/../shim" -I"$root/include" -I"$root/src" -I"$root/tests" -I"$root/tests/kit" \
+        -include "$here/compat/names.h" -c "$here/../shim/$file.c" -o "$out/$file.o"
+done
+$gcc -c "$here/stand_in.c" -o "$out/stand_in.o"
 
 own=$(sed -n 's/^OWN .*[ *]own_\([A-Za-z0-9]*\)(.*/\1/p' "$here/stand_in.c")
 {
@@ -31,4 +34,4 @@ own=$(sed -n 's/^OWN .*[ *]own_\([A-Za-z0-9]*\)(.*/\1/p' "$here/stand_in.c")
             table && NF == 0 { exit }
             table && !($NF in ours) { print $NF " = ntwine." $NF }'
 } >"$out/ntoskrnl.def"
-$gcc -shared -s -Wl,--no-insert-timestamp -o "$out/ntoskrnl.exe" "$out/shim.o" "$out/stand_in.o" "$out/ntoskrnl.def" -static-libgcc
+$gcc -shared -s -Wl,--no-insert-timestamp -o "$out/ntoskrnl.exe" "$out/ntoskrnl.o" "$out/hooks.o" "$out/stand_in.o" "$out/ntoskrnl.def" -static-libgcc

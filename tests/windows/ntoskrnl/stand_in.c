@@ -35,8 +35,7 @@ typedef struct shim_bugcheck {
     jmp_buf back;
 } shim_bugcheck;
 extern _Thread_local shim_bugcheck shim_end;
-extern int shim_windows;
-extern long shim_fail_after;
+extern const struct nt_hooks shim_hooks;
 extern bool shim_migrates;
 long shim_live(void);
 long shim_live_pages(void);
@@ -109,16 +108,31 @@ static struct {
     NTSTATUS(NTAPI *RtlGetVersion)(void *);
     void(NTAPI *KeBugCheckEx)(ULONG, ULONG_PTR, ULONG_PTR, ULONG_PTR, ULONG_PTR);
     ULONG (*DbgPrint)(const char *, ...);
-    uintptr_t first, end; /* its image */
 } wine;
 
-static void find_wine(void)
+typedef struct image {
+    uintptr_t first, end;
+} image;
+
+static image kernels[2]; /* Wine's and this one */
+
+static bool lies_in(const void *code, const image *image)
 {
-    HMODULE module = LoadLibraryA("ntwine.dll");
+    return (uintptr_t)code - image->first < image->end - image->first;
+}
+
+static image image_of(HMODULE module)
+{
     const IMAGE_DOS_HEADER *dos = (const IMAGE_DOS_HEADER *)module;
     const IMAGE_NT_HEADERS *head = (const IMAGE_NT_HEADERS *)((const char *)module + dos->e_lfanew);
-    wine.first = (uintptr_t)module;
-    wine.end = wine.first + head->OptionalHeader.SizeOfImage;
+    return (image){ (uintptr_t)module, (uintptr_t)module + head->OptionalHeader.SizeOfImage };
+}
+
+static void find_wine(HMODULE own)
+{
+    HMODULE module = LoadLibraryA("ntwine.dll");
+    kernels[0] = image_of(module);
+    kernels[1] = image_of(own);
 #define FIND(name) wine.name = (void *)(uintptr_t)GetProcAddress(module, #name)
     FIND(ExAllocatePoolWithTag);
     FIND(ExFreePoolWithTag);
@@ -138,26 +152,22 @@ static void find_wine(void)
 
 /* ---- the drivers under test ---- */
 
-typedef struct guest {
-    uintptr_t first, end;
-} guest;
-
-static guest guests[4];
+static image guests[4];
 static unsigned guest_count;
 
 static bool is_guest(const void *code)
 {
     for (size_t i = 0; i < ARRAYSIZE(guests); i++)
-        if ((uintptr_t)code - guests[i].first < guests[i].end - guests[i].first)
+        if (lies_in(code, &guests[i]))
             return true;
     return false;
 }
 
-/* Called by a driver under test, given the return address. A driver's routine that jumps to the kernel's as the last thing
- * that it does returns to Wine. */
+/* Called by a driver under test, given the return address. A driver's routine that jumps to one of the kernel as its last
+ * step lets that return to the driver's own caller, the kernel. */
 static bool by_guest(const void *caller)
 {
-    return is_guest(caller) || (guest_count > 0 && (uintptr_t)caller - wine.first < wine.end - wine.first);
+    return is_guest(caller) || (guest_count > 0 && (lies_in(caller, &kernels[0]) || lies_in(caller, &kernels[1])));
 }
 
 typedef struct dll_notice {
@@ -167,11 +177,13 @@ typedef struct dll_notice {
     ULONG size;
 } dll_notice;
 
+static LONG lists; /* lookaside lists that are not deleted */
+
 static void guest_left(const UNICODE_STRING *name)
 {
     long live = shim_live(), pages = shim_live_pages();
-    wine.DbgPrint("stand-in: %.*S unloaded: %ld pool blocks and %ld contiguous pages are left\n", name->Length / 2,
-                  name->Buffer, live, pages);
+    wine.DbgPrint("stand-in: %.*S unloaded: left are %ld pool blocks, %ld contiguous pages, %ld lookaside lists\n",
+                  name->Length / 2, name->Buffer, live, pages, lists);
 }
 
 static void CALLBACK on_image(ULONG reason, const dll_notice *notice, void *context)
@@ -184,11 +196,11 @@ static void CALLBACK on_image(ULONG reason, const dll_notice *notice, void *cont
     uintptr_t base = (uintptr_t)notice->base;
     for (size_t i = 0; i < ARRAYSIZE(guests); i++)
         if (reason == LOADED && guests[i].end == 0) {
-            guests[i] = (guest){ base, base + notice->size };
+            guests[i] = (image){ base, base + notice->size };
             guest_count++;
             return;
         } else if (reason != LOADED && guests[i].end != 0 && guests[i].first == base) {
-            guests[i] = (guest){ 0, 0 };
+            guests[i] = (image){ 0, 0 };
             guest_count--;
             guest_left(notice->name);
             return;
@@ -326,16 +338,6 @@ OWN void NTAPI own_KeBugCheckEx(ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PT
     wine.KeBugCheckEx(code, p1, p2, p3, p4);
 }
 
-static void set_windows(int version)
-{
-    shim_windows = version;
-}
-
-static void set_fail_after(long n)
-{
-    shim_fail_after = n;
-}
-
 static void set_migrate(bool on)
 {
     shim_migrates = on;
@@ -349,8 +351,53 @@ static void expect_end(uintptr_t *out)
 
 static const stand_in *get_stand_in(void)
 {
-    static const stand_in table = { set_windows, set_fail_after, set_migrate, shim_live, shim_live_pages, expect_end };
+    static const stand_in table = { &shim_hooks, set_migrate, expect_end };
     return &table;
+}
+
+/* ---- lookaside lists: the shim's have a form of their own, and drivers have the system's inlined ---- */
+
+typedef struct lookaside_list lookaside_list;
+struct lookaside_list { /* LOOKASIDE_LIST_EX */
+    SLIST_HEADER head;
+    USHORT depth, maximum_depth;
+    ULONG allocates, allocate_misses, frees, free_misses;
+    int type;
+    ULONG tag, size;
+    void *(NTAPI *allocate)(int type, SIZE_T size, ULONG tag, lookaside_list *list);
+    void(NTAPI *free)(void *entry, lookaside_list *list);
+    LIST_ENTRY all;
+    ULONG last[2], future[2];
+};
+
+static void must(bool fact, ULONG_PTR why)
+{
+    if (!fact)
+        shim_KeBugCheckEx(0xC4, why, shim_irql, 0, 0);
+}
+
+static NTSTATUS NTAPI initialize_list(lookaside_list *list, void *allocate, void *free_function, int type, ULONG flags,
+                                      SIZE_T size, ULONG tag, USHORT depth)
+{
+    must((uintptr_t)list % 16 == 0 && depth == 0 && flags == 0 && shim_irql <= 2 && allocate != NULL, 0x50);
+    memset(list, 0, sizeof *list);
+    InitializeSListHead(&list->head);
+    list->depth = list->maximum_depth = 4;
+    list->type = type;
+    list->tag = tag;
+    list->size = (ULONG)size;
+    list->allocate = (void *(NTAPI *)(int, SIZE_T, ULONG, lookaside_list *))(uintptr_t)allocate;
+    list->free = (void(NTAPI *)(void *, lookaside_list *))(uintptr_t)free_function;
+    InterlockedIncrement(&lists);
+    return 0;
+}
+
+static void NTAPI delete_list(lookaside_list *list)
+{
+    must(shim_irql <= 2, 0x51);
+    for (void *entry; (entry = InterlockedPopEntrySList(&list->head)) != NULL;)
+        list->free(entry, list);
+    InterlockedDecrement(&lists);
 }
 
 /* What the shim has by name, as the version that it plays; all else from Wine. */
@@ -360,19 +407,23 @@ OWN void *NTAPI own_MmGetSystemRoutineAddress(UNICODE_STRING *name)
         return wine.MmGetSystemRoutineAddress(name);
     if (wcscmp(name->Buffer, L"KaStandIn") == 0)
         return (void *)(uintptr_t)get_stand_in;
+    if (wcscmp(name->Buffer, L"ExInitializeLookasideListEx") == 0)
+        return (void *)(uintptr_t)initialize_list;
+    if (wcscmp(name->Buffer, L"ExDeleteLookasideListEx") == 0)
+        return (void *)(uintptr_t)delete_list;
     void *found = shim_MmGetSystemRoutineAddress(name);
     return found != NULL ? found : wine.MmGetSystemRoutineAddress(name);
 }
 
 BOOL WINAPI DllMain(HINSTANCE module, DWORD reason, void *reserved)
 {
-    (void)module, (void)reserved;
+    (void)reserved;
     if (reason != DLL_PROCESS_ATTACH)
         return TRUE;
     typedef NTSTATUS NTAPI register_notification(ULONG, void(CALLBACK *)(ULONG, const dll_notice *, void *), void *,
                                                  void **);
     static void *cookie;
-    find_wine();
+    find_wine(module);
     AddVectoredExceptionHandler(1, on_trap);
     register_notification *notify =
         (register_notification *)(uintptr_t)GetProcAddress(GetModuleHandleA("ntdll.dll"), "LdrRegisterDllNotification");

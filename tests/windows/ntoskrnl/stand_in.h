@@ -6,12 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct nt_hooks;
+
 typedef struct stand_in {
-    void (*windows)(int version); /* shim_version: which routines there are, from now on */
-    void (*fail_after)(long n);   /* n allocations of pool or physical memory succeed, then each one fails; -1: none */
-    void (*migrate)(bool);        /* threads change processors at each look at their number */
-    long (*live)(void);           /* requests of the pool that are not freed */
-    long (*live_pages)(void);     /* contiguous */
+    const struct nt_hooks *hooks;       /* of tests/windows/nt_suite.h, without `dies` */
+    void (*migrate)(bool);              /* threads change processors at each look at their number */
     void (*expect_end)(uintptr_t *out); /* the next bug check of this thread ends it, and writes code and parameters */
 } stand_in;
 

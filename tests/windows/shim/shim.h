@@ -48,6 +48,9 @@ extern _Thread_local KIRQL shim_irql;
 extern unsigned char shim_zero_byte; /* what cleared memory is filled with */
 extern bool shim_migrates; /* threads change processors at each look at their number */
 
+struct nt_hooks;
+extern const struct nt_hooks shim_hooks; /* of tests/windows/nt_suite.h, without `dies` */
+
 long shim_live(void);       /* requests of the pool that were not freed */
 long shim_live_pages(void); /* contiguous */
 ULONG shim_tag_of(const void *block);
