@@ -46,6 +46,7 @@
 #include <ka/hash_set.h>
 #include <ka/list.h>
 #include <ka/map.h>
+#include <ka/priority_queue.h>
 #include <ka/set.h>
 
 #endif

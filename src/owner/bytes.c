@@ -97,7 +97,7 @@ void ka_bytes_apart_(const void *items, size_t cap, size_t size, const void *fro
     if (KA_LIKELY((uintptr_t)from - (uintptr_t)items >= cap * size))
         return;
     char text[160];
-    ka_format(text, sizeof text, "%s: the items lie in the vec that shall take them", what);
+    ka_format(text, sizeof text, "%s: the items lie in what shall take them", what);
     ka_port_panic(text, file, line);
 }
 

@@ -143,7 +143,7 @@ bool ka_vec_extend_(void *self, const void *from, size_t n, const ka_shape_ *sha
     if (n == 0)
         return true;
     if (KA_UNLIKELY((uintptr_t)from - (uintptr_t)vec->items < vec->cap * shape->size))
-        vec_stop(shape, "%s_extend: the items lie in the vec that shall take them");
+        vec_stop(shape, "%s_extend: the items lie in what shall take them");
     if (!ka_vec_reserve_(vec, n, shape))
         return false;
     ka_bytes_append_(vec->items, vec->len, from, n, shape->size);

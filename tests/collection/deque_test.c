@@ -350,7 +350,7 @@ static void stops_at_callers_errors(void)
     KIT_EXPECT(stops_with(crime_at, "int_deque_at: index out of bounds: the len is 3 but the index is 3"));
     KIT_EXPECT(stops_with(crime_insert, "int_deque_insert: index out of bounds: the len is 3 but the index is 4"));
     KIT_EXPECT(stops_with(crime_remove, "int_deque_remove: index out of bounds: the len is 3 but the index is 3"));
-    KIT_EXPECT(stops_with(crime_extend, "int_deque: the items lie in the vec that shall take them"));
+    KIT_EXPECT(stops_with(crime_extend, "int_deque: the items lie in what shall take them"));
     KIT_EXPECT(stops_with(crime_walk, "changed while it was walked"));
 }
 
