@@ -14,7 +14,7 @@ import gdb.printing
 
 
 def names_of(type_):
-    return [field.name for field in type_.fields()]
+    return [field.name or None for field in type_.fields()]
 
 
 def is_null(pointer):
@@ -158,6 +158,50 @@ class HashMap(Printer):
         return "map" if self.has_values() else "array"
 
 
+class List(Printer):
+    """Items are linked by a member of theirs. Where several could be it, only the links can be shown."""
+
+    LIMIT = 1 << 20  # of a list that is damaged and has no end
+
+    def to_string(self):
+        return "%d items" % int(self.value["list"]["len"])
+
+    def links(self):
+        link, last, number = self.value["list"]["first"], self.value["list"]["last"], 0
+        while not is_null(link) and number < self.LIMIT:
+            yield number, link
+            if link == last:
+                return
+            link, number = link["next"], number + 1
+
+    def children(self):
+        item = self.value["item_"].type.target()
+        members = [field for field in item.strip_typedefs().fields()
+                   if field.type.strip_typedefs().name == "ka_list_node"]
+        for number, link in self.links():
+            if len(members) == 1:
+                yield "[%d]" % number, at_address(int(link) - members[0].bitpos // 8, item)
+            else:
+                yield "[%d]" % number, link
+
+    def display_hint(self):
+        return "array"
+
+
+class PriorityQueue(Printer):
+    """The next item first, then as they lie in the heap."""
+
+    def to_string(self):
+        return "%d of %d items" % (int(self.value["len"]), int(self.value["cap"]))
+
+    def children(self):
+        for i in range(int(self.value["len"])):
+            yield "[%d]" % i, self.value["items"][int(self.value["order"][i])]
+
+    def display_hint(self):
+        return "array"
+
+
 # The members that tell a type, all of them and in order.
 SHAPES = {
     ("value", "allocator"): Box,
@@ -165,6 +209,8 @@ SHAPES = {
     ("items", "len", "cap", "allocator"): Vec,
     ("items", "len", "cap", "allocator", "head"): Deque,
     ("bytes", "len", "cap", "allocator", "utf8"): String,
+    (None,): List,
+    ("items", "len", "cap", "allocator", "slots", "order", "serial"): PriorityQueue,
     ("tree",): Map,
     ("slots", "table"): HashMap,
 }
@@ -185,6 +231,8 @@ def is_ours(type_, names):
         return block.code == gdb.TYPE_CODE_STRUCT and names_of(block)[:1] == ["counts"]
     if names == ("tree",):
         return inside.name == "ka_tree_"
+    if names == (None,):
+        return names_of(inside) == ["list", "item_"] and inside["list"].type.strip_typedefs().name == "ka_list_"
     return type_["table"].type.strip_typedefs().name == "ka_table_"
 
 
@@ -238,8 +286,10 @@ def next_bit(words, index, limit):
     return limit
 
 
-def at_address(address, type_name):
-    return gdb.Value(int(address)).cast(gdb.lookup_type(type_name).pointer()).dereference()
+def at_address(address, type_):
+    """A value of a type, or of the type of that name."""
+    type_ = gdb.lookup_type(type_) if isinstance(type_, str) else type_
+    return gdb.Value(int(address)).cast(type_.pointer()).dereference()
 
 
 def group(number):

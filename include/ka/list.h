@@ -74,12 +74,15 @@ typedef struct ka_list_node {
          item = item##_next_, item##_next_ = name##_after_(item, false))
 
 #define KA_LIST(name, T, member, drop) \
-    KA_LIST_TYPE(name)                 \
+    KA_LIST_TYPE(name, T)              \
     KA_LIST_CODE(name, T, member, drop)
 
-#define KA_LIST_TYPE(name) \
-    typedef struct name {  \
-        ka_list_ list;     \
+#define KA_LIST_TYPE(name, T)                                        \
+    typedef struct name {                                            \
+        union {                                                      \
+            ka_list_ list;                                           \
+            T *item_; /* never set: tells debuggers what is in it */ \
+        };                                                           \
     } name;
 
 #define KA_LIST_CODE(name, T, member, drop) \

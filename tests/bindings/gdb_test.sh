@@ -35,7 +35,7 @@ on() # process|core file
 build owners
 {
     echo "set print elements 0"
-    for owner in box empty_box shared other weak atomic numbers ring name squares cubes; do
+    for owner in box empty_box shared other weak atomic numbers ring jobs name squares cubes; do
         echo "print all.$owner"
     done
 } | look owners
@@ -47,6 +47,8 @@ for kind in process "core file"; do
     shows "$where: a value counted atomically" "shared, 1 strong, 0 weak = {value = {x = 7, y = 8}}"
     shows "$where: a vec" "5 of 8 items = {0, 10, 20, 30, 40}"
     shows "$where: a deque" "6 of 8 items = {2, 1, 0, 0, 1, 2}"
+    shows "$where: a list" "3 items = {{id = 10, link = {"
+    shows "$where: the last of it" ", {id = 12, link = {"
     shows "$where: a string" '"grüße"'
     shows "$where: an ordered map, its entries in order" "100 entries = {[0] = 0, [1] = 1, [2] = 4, [3] = 9, [4] = 16"
     shows "$where: the whole of it" "[99] = 9801}"

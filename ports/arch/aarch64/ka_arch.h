@@ -159,30 +159,10 @@ static inline bool ka_arch_range_valid(uintptr_t base, size_t size)
     return base >= high_start && size <= (uintptr_t)0 - base;
 }
 
-/* ---- cold half ---- */
-
-void ka_arch_flush_everywhere(uintptr_t base, size_t pages);
-unsigned ka_arch_cpu_count(void);
-void ka_arch_cpu_start(unsigned number, void *stack_end);
-void ka_arch_call_send(unsigned number);
-bool ka_arch_nmi_send(unsigned number);
-void ka_arch_timer_arm(uint32_t ticks);
-
-void ka_arch_console_start(void);
-void ka_arch_exceptions_start(void);
-void ka_arch_console_put(char byte);
-__attribute__((noreturn)) void ka_arch_exit(unsigned status);
-
-/* A random word by an instruction of this CPU; false: it has none, or it is exhausted. */
-bool ka_arch_entropy(uint64_t *out);
-
-bool ka_arch_can_read(const void *at);
-bool ka_arch_can_write(void *at);
-
 typedef struct ka_arch_mark {
-    uintptr_t kept[14];
+    uintptr_t kept[14]; /* registers */
 } ka_arch_mark;
-__attribute__((returns_twice)) int ka_arch_mark_set(ka_arch_mark *mark);
-__attribute__((noreturn)) void ka_arch_jump(ka_arch_mark *mark);
+
+#include "ports/arch/cold.h"
 
 #endif

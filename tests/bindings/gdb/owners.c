@@ -11,6 +11,11 @@ KA_RC(point_rc, struct point, KA_NO_DROP)
 KA_ARC(point_arc, struct point, KA_NO_DROP)
 KA_VEC(number_vec, int, KA_NO_DROP)
 KA_DEQUE(number_deque, int, KA_NO_DROP)
+struct job {
+    int id;
+    ka_list_node link;
+};
+KA_LIST(job_list, struct job, link, KA_NO_DROP)
 KA_MAP(number_map, int, int, KA_COMPARE_NUMBERS, KA_NO_DROP, KA_NO_DROP)
 KA_HASH_MAP(number_table, int, int, KA_HASH_NUMBERS, KA_EQUAL_NUMBERS, KA_NO_DROP, KA_NO_DROP)
 
@@ -23,6 +28,7 @@ struct everything {
     point_arc atomic;
     number_vec numbers;
     number_deque ring;
+    job_list jobs;
     ka_string name;
     number_map squares;
     number_table cubes;
@@ -53,6 +59,13 @@ static bool fill(ka_allocator *a)
         if (!number_map_insert(&all.squares, i, i * i) || (i < 5 && !number_vec_push(&all.numbers, i * 10)) ||
             (i < 3 && !number_table_insert(&all.cubes, i, i * i * i)))
             return false;
+    all.jobs = job_list_in(a);
+    for (int i = 0; i < 3; i++) {
+        struct job *job = job_list_push_back_new(&all.jobs);
+        if (job == NULL)
+            return false;
+        job->id = i + 10;
+    }
     for (int i = 0; i < 3; i++) /* 2 1 0 0 1 2: around the end of the ring */
         if (!number_deque_push_front(&all.ring, i) || !number_deque_push_back(&all.ring, i))
             return false;
