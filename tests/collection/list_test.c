@@ -505,7 +505,7 @@ static void same_as_model(void)
 {
     static job jobs[JOBS];
     static row rows[2], store;
-    job_list lists[2] = { { { 0 } }, { { 0 } } };
+    job_list lists[2] = { 0 };
     kit_random random = { 20240610 };
     for (size_t i = 0; i < JOBS; i++)
         row_insert(&store, i, &jobs[i]);
