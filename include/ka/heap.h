@@ -202,7 +202,9 @@ struct ka_heap {
     uintptr_t base; /* the range; a scattered heap has none */
     size_t size, keep;
     uint8_t *map_all;
-    const uint8_t *map0; /* segment 0, most heaps' only one: its map of classes, the address of its page 0, its bytes */
+    const uint8_t *map0; /* segment 0, most heaps' only one: its map of classes, the descriptors of its pages, the
+                            address of its page 0, its bytes */
+    uint32_t *pages0;
     uintptr_t base0;
     size_t size0;
     uint32_t segment_limit;

@@ -31,6 +31,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 #define TABLE_LARGEST 4096u             /* bytes */
+#define PAGE          ((size_t)4096)    /* of the heap */
 #define MAP_PAGES     ((size_t)1 << 35) /* of 4 KiB: all of 2^47 bytes */
 
 static ka_heap heap = { .magazines = ka_no_slots };
@@ -96,11 +97,24 @@ static KA_NOINLINE void *allocate_slow(size_t size, size_t align, ka_flags flags
     return block != NULL ? block : fail();
 }
 
+/* A run that this thread has parked, perhaps three lengths longer, 3/8 at most: who frees it does not say its size. */
+static inline void *allocate_large(size_t size)
+{
+    if (size <= (size_t)PTRDIFF_MAX && ka_port_busy_take(&mine.magazines.busy)) {
+        size_t pages = ka_round_up(size, PAGE) / PAGE;
+        void *block = ka_run_pop(&heap, &mine.magazines, ka_park_round(pages, heap.table->round_pages), 3);
+        ka_port_busy_give(&mine.magazines.busy);
+        if (KA_LIKELY(block != NULL))
+            return block;
+    }
+    return mine.magazines.run != NULL ? ka_heap_alloc(&heap, size, 16, 0) : NULL;
+}
+
 /* Larger than the table's sizes, but from a magazine perhaps. */
 static KA_NOINLINE void *allocate_middle(size_t size)
 {
     if (size > KA_CLASS_LARGEST) {
-        void *block = mine.magazines.run != NULL ? ka_heap_alloc(&heap, size, 16, 0) : NULL;
+        void *block = allocate_large(size);
         if (block != NULL)
             return block;
     } else if (ka_port_busy_take(&mine.magazines.busy)) {
@@ -126,6 +140,12 @@ static inline void *allocate(size_t size)
 
 static KA_NOINLINE void release_slow(void *block)
 {
+    if (ka_port_busy_take(&mine.magazines.busy)) {
+        bool parked = ka_run_push(&heap, &mine.magazines, block);
+        ka_port_busy_give(&mine.magazines.busy);
+        if (parked)
+            return;
+    }
     int kept = errno;
     if (block != NULL && heap.table != NULL) {
         if (mine.magazines.busy != 0 && mine.magazines.run == NULL)

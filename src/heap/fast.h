@@ -4,6 +4,7 @@
 #define KA_HEAP_FAST_H
 
 #include "base/atomic.h"
+#include "engine/page.h"
 #include "heap/magazine.h"
 #include "heap/table.h"
 
@@ -58,6 +59,57 @@ static inline void ka_heap_block_free(ka_heap *heap, unsigned number, void *bloc
     ka_port_unpin(pin);
     if (KA_UNLIKELY(!placed))
         ka_heap_block_free_slow(heap, number, block, site);
+}
+
+/* ---- parked runs of segment 0 (see magazine.c for the others); the magazines are busy by the caller ---- */
+
+/* Descriptors are plain stores here: only who frees a run changes that of a run, and only who parked it that of a parked
+ * one. So a second free is seen as soon as the first is through; two at the same moment on two CPUs can both be. */
+static inline uint32_t *ka_heap_descriptor0(const ka_heap *heap, const void *block)
+{
+    uintptr_t offset = (uintptr_t)block - heap->base0;
+    return &heap->pages0[offset >> heap->page_shift];
+}
+
+/* A run of the rounded length `pages`, or of one of the next `longer` lengths; NULL: none is parked. */
+static inline void *ka_run_pop(ka_heap *heap, ka_magazines *m, size_t pages, unsigned longer)
+{
+    if (pages > heap->table->park_pages)
+        return NULL;
+    unsigned index = ka_park_index((uint32_t)pages);
+    for (; KA_UNLIKELY(m->parked_count[index] == 0); longer--)
+        if (longer == 0 || ++index == KA_PARK_LENGTHS)
+            return NULL;
+    unsigned newest = m->parked_count[index] - 1u;
+    void *block = m->parked[index][newest];
+    if (KA_UNLIKELY((uintptr_t)block - heap->base0 >= heap->size0))
+        return NULL;
+    uint32_t length = ka_park_pages(index);
+    m->parked_count[index] = (uint8_t)newest;
+    ka_store_relaxed_32(&m->parked_pages, m->parked_pages - length);
+    ka_store_release_32(ka_heap_descriptor0(heap, block), ka_page_run(length));
+    return block;
+}
+
+/* false: it is no run, or none to be parked, or there is no room. */
+static inline bool ka_run_push(ka_heap *heap, ka_magazines *m, void *block)
+{
+    uintptr_t offset = (uintptr_t)block - heap->base0;
+    if (offset >= heap->size0 || (offset & (((uintptr_t)1 << heap->page_shift) - 1)) != 0)
+        return false;
+    uint32_t *descriptor = ka_heap_descriptor0(heap, block), found = ka_load_acquire_32(descriptor);
+    uint32_t pages = ka_page_run_pages(found);
+    if (!ka_page_is_run(found) || pages > heap->table->park_pages)
+        return false;
+    unsigned index = ka_park_index(pages);
+    unsigned count = m->parked_count[index];
+    if (ka_park_pages(index) != pages || count == KA_PARK_EACH || m->parked_pages + pages > heap->table->parked_most)
+        return false;
+    ka_store_release_32(descriptor, ka_page_parked(pages));
+    m->parked[index][count] = block;
+    m->parked_count[index] = (uint8_t)(count + 1);
+    ka_store_relaxed_32(&m->parked_pages, m->parked_pages + pages);
+    return true;
 }
 
 #endif

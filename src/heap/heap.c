@@ -23,7 +23,7 @@
  * free never calls the page source. Memory goes back in ka_heap_trim, or in an allocation that may sleep and finds that
  * more than `keep` bytes, and more than a quarter of what is used, were used since the last trim and are not now.
  *
- * Large blocks that come and go: a CPU parks runs that it freed, up to 1 MiB each, two of each length, and hands them
+ * Large blocks that come and go: a CPU parks runs that it freed, up to 1 MiB each, four of each length, and hands them
  * out again for requests of the same length without a search. Their descriptors say so: a second free is found at once.
  * So that lengths meet again, runs of more than 16 pages are rounded up to eight lengths to a doubling.
  *

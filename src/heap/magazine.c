@@ -76,7 +76,7 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
 {
     m->run = run;
     m->run_pages = pages;
-    ka_clear(m->parked, sizeof m->parked);
+    ka_clear(m->parked_count, sizeof m->parked_count);
     m->drains = ka_load_relaxed_32(&heap->drains);
     m->parked_pages = m->park_hand = 0;
     m->number_of[0] = 0;
@@ -138,43 +138,27 @@ void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number
 
 /* ---- parked runs ---- */
 
-/* Takes the newest parked run of this length. The magazines are busy by the caller. */
-static void *parked_take(ka_magazines *m, unsigned index)
-{
-    void **place = m->parked[index], *block = place[0];
-    if (block == NULL)
-        return NULL;
-    for (unsigned i = 0; i + 1 < KA_PARK_EACH; i++)
-        place[i] = place[i + 1];
-    place[KA_PARK_EACH - 1] = NULL;
-    ka_store_relaxed_32(&m->parked_pages, m->parked_pages - ka_park_pages(index));
-    return block;
-}
-
 /* Releases the oldest parked run of this length. false: there is none. */
 static bool parked_release(ka_heap *heap, ka_magazines *m, unsigned index)
 {
-    void **place = m->parked[index];
-    for (unsigned i = KA_PARK_EACH; i-- > 0;) {
-        void *block = place[i];
-        if (block == NULL)
-            continue;
-        uint32_t pages = ka_park_pages(index);
-        place[i] = NULL;
-        ka_store_relaxed_32(&m->parked_pages, m->parked_pages - pages);
-        ka_segment *segment = ka_heap_own_segment(heap, block);
-        ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
-        ka_heap_count_in(heap, (size_t)pages << heap->page_shift);
-        run_give(heap, block, pages);
-        return true;
-    }
-    return false;
+    if (m->parked_count[index] == 0)
+        return false;
+    void **place = m->parked[index], *block = place[0];
+    uint32_t pages = ka_park_pages(index);
+    m->parked_count[index]--;
+    ka_move(place, place + 1, m->parked_count[index] * sizeof(void *));
+    ka_store_relaxed_32(&m->parked_pages, m->parked_pages - pages);
+    ka_segment *segment = ka_heap_own_segment(heap, block);
+    ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
+    ka_heap_count_in(heap, (size_t)pages << heap->page_shift);
+    run_give(heap, block, pages);
+    return true;
 }
 
 /* Makes room for one more run of this length: among its equals, and in all. */
 static void parked_make_room(ka_heap *heap, ka_magazines *m, unsigned index)
 {
-    if (m->parked[index][KA_PARK_EACH - 1] != NULL)
+    if (m->parked_count[index] == KA_PARK_EACH)
         (void)parked_release(heap, m, index);
     uint32_t most = heap->table->parked_most - ka_park_pages(index);
     while (m->parked_pages > most) {
@@ -194,12 +178,9 @@ bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t page
         done = ka_runs_park(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
         if (done) {
             unsigned index = ka_park_index(pages);
-            void **place = m->parked[index];
-            if (place[KA_PARK_EACH - 1] != NULL || m->parked_pages + pages > heap->table->parked_most)
+            if (m->parked_count[index] == KA_PARK_EACH || m->parked_pages + pages > heap->table->parked_most)
                 parked_make_room(heap, m, index);
-            for (unsigned i = KA_PARK_EACH - 1; i > 0; i--)
-                place[i] = place[i - 1];
-            place[0] = block;
+            m->parked[index][m->parked_count[index]++] = block;
             ka_store_relaxed_32(&m->parked_pages, m->parked_pages + pages);
         }
         ka_port_busy_give(&m->busy);
@@ -217,9 +198,11 @@ void *ka_heap_unpark(ka_heap *heap, uint32_t pages, size_t align)
     ka_port_pin_state pin = ka_port_pin();
     ka_magazines *m = ka_heap_magazines(heap);
     if (ka_port_busy_take(&m->busy)) {
-        block = m->parked[index][0];
+        unsigned count = m->parked_count[index];
+        block = count == 0 ? NULL : m->parked[index][count - 1];
         if (block != NULL && ka_park_pages(index) == pages && ((uintptr_t)block & (align - 1)) == 0) {
-            (void)parked_take(m, index);
+            m->parked_count[index]--;
+            ka_store_relaxed_32(&m->parked_pages, m->parked_pages - pages);
             ka_segment *segment = ka_heap_own_segment(heap, block);
             ka_runs_unpark(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
         } else {
@@ -238,15 +221,28 @@ static void parked_release_all(ka_heap *heap, ka_magazines *m)
             ;
 }
 
-bool ka_heap_unpark_all(ka_heap *heap, uint32_t pages)
+/* Releases the shortest parked run of at least so many pages. */
+static bool parked_release_one(ka_heap *heap, ka_magazines *m, uint32_t pages)
+{
+    if (pages > heap->table->park_pages)
+        return false;
+    for (unsigned index = ka_park_index(pages); index < KA_PARK_LENGTHS; index++)
+        if (parked_release(heap, m, index))
+            return true;
+    return false;
+}
+
+bool ka_heap_unpark_for(ka_heap *heap, uint32_t pages)
 {
     bool any = false;
     ka_port_pin_state pin = ka_port_pin();
     ka_magazines *m = ka_heap_magazines(heap);
     if (ka_port_busy_take(&m->busy)) {
-        any = m->parked_pages != 0 && m->parked_pages >= pages;
-        if (any)
-            parked_release_all(heap, m);
+        any = parked_release_one(heap, m, pages);
+        if (!any && m->parked_pages != 0 && m->parked_pages >= pages) {
+            parked_release_all(heap, m); /* neighbours may be long enough together */
+            any = true;
+        }
         ka_port_busy_give(&m->busy);
     }
     ka_port_unpin(pin);

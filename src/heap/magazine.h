@@ -24,7 +24,7 @@
 /* Runs that were freed on this CPU, a few of each length, for requests of the same length: a run costs a search. So
  * that lengths meet again, those above 16 pages are rounded up to eight to a doubling, as classes are. */
 #define KA_PARK_LENGTHS (8u + 5u * 8u) /* 1 to 8 pages, and five doublings: up to 256 */
-#define KA_PARK_EACH    2u
+#define KA_PARK_EACH    4u
 
 /* The largest request whose class is looked up by `number_of`. Bytes. */
 #define KA_MAGAZINE_TABLE 1024u
@@ -37,7 +37,8 @@ typedef struct ka_magazines {
     void *run;
     void **bottom[KA_MAGAZINE_COUNT];
     void **limit[KA_MAGAZINE_COUNT];
-    void *parked[KA_PARK_LENGTHS][KA_PARK_EACH]; /* the newest first; then NULL */
+    void *parked[KA_PARK_LENGTHS][KA_PARK_EACH]; /* the newest last */
+    uint8_t parked_count[KA_PARK_LENGTHS];
     uint32_t parked_pages;                       /* of all of them */
     uint32_t park_hand;                          /* the length that gives way next */
     uint32_t drains;                             /* of the heap's, when these were last asked to be empty */

@@ -60,7 +60,7 @@ uint32_t ka_heap_pages_claim(ka_heap *heap, uint32_t count, uint32_t align, ka_f
     bool refused;
     /* What this CPU has parked is used before more memory is. */
     uint32_t page = pages_claim_here(heap, count, align, how & ~KA_RUNS_COMMIT, in, &refused);
-    if (page == KA_NO_PAGE && ka_heap_unpark_all(heap, count))
+    if (page == KA_NO_PAGE && ka_heap_unpark_for(heap, count))
         page = pages_claim_here(heap, count, align, how & ~KA_RUNS_COMMIT, in, &refused);
     if (page == KA_NO_PAGE)
         page = pages_claim_here(heap, count, align, how, in, &refused);

@@ -180,6 +180,7 @@ static uintptr_t table_lay_out(ka_heap *heap, uintptr_t at, unsigned min_blocks,
 static void segment_0_set(ka_heap *heap, const ka_segment *segment)
 {
     heap->map0 = segment->slabs.map;
+    heap->pages0 = segment->slabs.pages;
     heap->base0 = segment->base;
     heap->size0 = (size_t)segment->page_count << heap->page_shift;
 }

@@ -310,18 +310,18 @@ static void lengths_of_parked_runs(void)
     KIT_EXPECT(ka_park_round(257, 256) == 257 && ka_park_round(99, 50) == 99);
 }
 
-/* Two of each length are parked, and no more pages than a CPU may park; what gives way is free again. Wherever a run
+/* Some of each length are parked, and no more pages than a CPU may park; what gives way is free again. Wherever a run
  * is, a second free is found, and the statistics are those of a heap that has nothing. */
 static void parked_runs_give_way(void)
 {
-    enum { RUNS = 3 * KA_PARK_LENGTHS };
+    enum { EACH = KA_PARK_EACH + 1, RUNS = EACH * 28 };
     static void *runs[RUNS];
     KIT_CHECK(open_heap(true));
     ka_heap_free(&heap, take(16), 16, 16); /* now there are magazines */
     const ka_magazines *m = ka_heap_magazines(&heap);
     KIT_CHECK(m != &ka_no_magazines);
     for (unsigned i = 0; i < RUNS; i++)
-        runs[i] = take((size_t)(9 + i / 3 % 40) << 12);
+        runs[i] = take((size_t)(9 + i / EACH) << 12);
     KIT_CHECK(heap.table->parked_most >= 64 && heap.table->park_pages >= 16);
     sound(RUNS);
     size_t most = 0;
