@@ -16,8 +16,7 @@ static uintptr_t depth_start, depth_lowest;
 
 static inline uintptr_t depth_now(void)
 {
-    volatile char here = 0;
-    return (uintptr_t)&here;
+    return (uintptr_t)__builtin_frame_address(0);
 }
 
 static inline void depth_look(void)
