@@ -23,7 +23,6 @@ void run_port(void);       /* tests/windows/nt_*_suite.c */
 void run_threads(void);    /* system threads on every processor, in the pool and in a heap */
 void run_failures(void);   /* each allocation fails in turn */
 void run_deaths(void);     /* what must end in KeBugCheckEx */
-void run_leak(void);       /* leaves a block in the pool, for the stand-in to find when the driver is unloaded */
 void run_end(void);        /* ends in KeBugCheckEx: no answer */
 
 /* ---- system threads ---- */

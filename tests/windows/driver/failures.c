@@ -103,9 +103,3 @@ void run_failures(void)
 {
     kit_run("each allocation fails in turn", cases, KIT_COUNT(cases));
 }
-
-void run_leak(void)
-{
-    if (ka_alloc(ka_kernel, 100, 16, 0) == NULL)
-        kit_note("no block to lose");
-}

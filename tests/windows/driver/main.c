@@ -38,8 +38,8 @@ static const struct {
     const char *name;
     void (*run)(void);
 } parts[] = {
-    { "port", run_port },     { "heaps", run_over_heaps }, { "threads", run_threads }, { "failures", run_failures },
-    { "deaths", run_deaths }, { "leak", run_leak },        { "end", run_end },
+    { "port", run_port },         { "heaps", run_over_heaps }, { "threads", run_threads },
+    { "failures", run_failures }, { "deaths", run_deaths },    { "end", run_end },
 };
 
 static NTSTATUS run(const char *name)
