@@ -169,16 +169,20 @@ void ka_heap_stats(const ka_heap *heap, ka_stats *out);
 /* Proves the whole structure; nothing else may use the heap meanwhile. NULL, or the first broken fact in words. */
 const char *ka_heap_check(const ka_heap *heap);
 
-/* Private: the two calls above, with what a compiler knows of alignment and flags taken off. */
+/* Private: the two calls above, with what a compiler knows of size, alignment and flags taken off. */
+#define KA_HEAP_SMALL_LARGEST_ ((size_t)1024)
+KA_MUST_USE void *ka_heap_alloc_small_(ka_heap *heap, size_t size); /* up to that; 8 or 16, none */
 KA_MUST_USE void *ka_heap_alloc_plain_(ka_heap *heap, size_t size); /* 8 or 16, none */
 KA_MUST_USE void *ka_heap_alloc_other_(ka_heap *heap, size_t size, size_t align, ka_flags flags);
+void ka_heap_free_small_(ka_heap *heap, void *block, size_t size); /* up to that; up to 16; not NULL */
 void ka_heap_free_plain_(ka_heap *heap, void *block, size_t size); /* up to 16; not NULL */
 void ka_heap_free_other_(ka_heap *heap, void *block, size_t size, size_t align);
 
 KA_MUST_USE static inline void *ka_heap_alloc(ka_heap *heap, size_t size, size_t align, ka_flags flags)
 {
     if (KA_LIKELY((align == 8 || align == 16) && flags == 0))
-        return ka_heap_alloc_plain_(heap, size);
+        return KA_LIKELY(size <= KA_HEAP_SMALL_LARGEST_) ? ka_heap_alloc_small_(heap, size)
+                                                         : ka_heap_alloc_plain_(heap, size);
     return ka_heap_alloc_other_(heap, size, align, flags);
 }
 
@@ -186,7 +190,9 @@ static inline void ka_heap_free(ka_heap *heap, void *block, size_t size, size_t 
 {
     if (block == NULL)
         return;
-    if (KA_LIKELY(align <= KA_MIN_ALIGN))
+    if (KA_LIKELY(align <= KA_MIN_ALIGN && size <= KA_HEAP_SMALL_LARGEST_))
+        ka_heap_free_small_(heap, block, size);
+    else if (align <= KA_MIN_ALIGN)
         ka_heap_free_plain_(heap, block, size);
     else
         ka_heap_free_other_(heap, block, size, align);

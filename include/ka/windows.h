@@ -37,7 +37,7 @@ KA_BEGIN_DECLS
  * every allocation is refused. PASSIVE_LEVEL.
  *
  * tag      of ka_kernel; 0: KA_NT_TAG
- * returns  false: the tag cannot be printed
+ * returns  false: the tag cannot be printed, or there may be more than 2,048 processors, which no Windows has
  */
 KA_MUST_USE bool ka_nt_start(uint32_t tag);
 

@@ -2,8 +2,8 @@
  *
  * Nothing is pinned: raising the IRQL costs more than an interlocked exchange, is forbidden above DISPATCH_LEVEL, and is
  * not needed. A thread that moves to another processor between ka_port_slot and ka_port_busy_take, or with the mark in
- * its hand, works on the other's data by the mark, which is taken by an exchange; whoever comes in between finds it set
- * and goes to the bitmaps.
+ * its hand, works on the other's data by the mark, which is taken by an interlocked exchange of its bit;
+ * whoever comes in between finds it set and goes to the bitmaps.
  */
 #ifndef KA_PORT_H
 #define KA_PORT_H
@@ -55,8 +55,7 @@ static inline void ka_port_unpin(ka_port_pin_state state)
 
 static inline unsigned ka_port_slot(void)
 {
-    unsigned number = KeGetCurrentProcessorNumberEx(NULL); /* across groups; any IRQL */
-    return number < ka_nt_cpus ? number + 1 : 0;
+    return KeGetCurrentProcessorNumberEx(NULL) + 1; /* across groups; any IRQL; see ka_nt_start for the bound */
 }
 
 static inline unsigned ka_port_slot_enter(void)
@@ -72,7 +71,7 @@ unsigned ka_port_node(void);
 
 static inline bool ka_port_busy_take(uint32_t *busy)
 {
-    return ka_exchange_32(busy, 1) == 0;
+    return !InterlockedBitTestAndSet((volatile LONG *)busy, 0);
 }
 
 static inline void ka_port_busy_give(uint32_t *busy)

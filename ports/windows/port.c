@@ -58,14 +58,14 @@ uintptr_t ka_nt_find(const WCHAR *name)
 bool ka_nt_start(uint32_t tag)
 {
     tag = tag != 0 ? tag : KA_NT_TAG;
-    if (!ka_nt_tag_valid(tag))
+    ULONG count = KeQueryMaximumProcessorCountEx(ALL_PROCESSOR_GROUPS);
+    if (!ka_nt_tag_valid(tag) || count > KA_PORT_MAX_CPUS)
         return false;
+    ka_nt_cpus = count;
     ka_nt_pool_start(tag);
     ka_nt_physical_start();
     ka_nt_lookaside_start();
     ka_nt_heap_start();
-    ULONG count = KeQueryMaximumProcessorCountEx(ALL_PROCESSOR_GROUPS);
-    ka_nt_cpus = count < KA_PORT_MAX_CPUS ? count : KA_PORT_MAX_CPUS;
     return true;
 }
 

@@ -155,8 +155,8 @@ void *ka_heap_alloc_other_(ka_heap *heap, size_t size, size_t align, ka_flags fl
     return size == 0 ? ka_empty_block(align) : heap_alloc(heap, size, align, flags);
 }
 
-/* All that the first lines below do not serve: blocks that are not small, the slow ways, size 0. */
-static KA_NOINLINE void *alloc_plain_other(ka_heap *heap, size_t size)
+/* Blocks that are not small, the slow ways, size 0. */
+KA_NOINLINE void *ka_heap_alloc_plain_(ka_heap *heap, size_t size)
 {
     if (KA_LIKELY(size - 1 < KA_CLASS_LARGEST))
         return ka_heap_block_alloc(heap, ka_magazine_of_class(ka_class_of(size)), 0);
@@ -164,21 +164,17 @@ static KA_NOINLINE void *alloc_plain_other(ka_heap *heap, size_t size)
 }
 
 /* Size 0 is served by magazine 0, which is always empty. */
-void *ka_heap_alloc_plain_(ka_heap *heap, size_t size)
+void *ka_heap_alloc_small_(ka_heap *heap, size_t size)
 {
-    if (KA_LIKELY(size <= KA_MAGAZINE_TABLE)) {
-        void *block = NULL;
-        ka_port_pin_state pin = ka_port_pin();
-        ka_magazines *m = ka_heap_magazines(heap);
-        if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-            block = ka_magazine_pop(m, m->number_of[size]);
-            ka_port_busy_give(&m->busy);
-        }
-        ka_port_unpin(pin);
-        if (KA_LIKELY(block != NULL))
-            return block;
+    void *block = NULL;
+    ka_port_pin_state pin = ka_port_pin();
+    ka_magazines *m = ka_heap_magazines(heap);
+    if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
+        block = ka_magazine_pop(m, m->number_of[size]);
+        ka_port_busy_give(&m->busy);
     }
-    return alloc_plain_other(heap, size);
+    ka_port_unpin(pin);
+    return KA_LIKELY(block != NULL) ? block : ka_heap_alloc_plain_(heap, size);
 }
 
 /* ---- free ---- */
@@ -249,22 +245,24 @@ static KA_NOINLINE void free_plain_other(ka_heap *heap, void *block, size_t size
         run_free(heap, block, run_pages(heap, size), size, site);
 }
 
-/* Size 0 is served by magazine 0, which is always full. */
 void ka_heap_free_plain_(ka_heap *heap, void *block, size_t size)
 {
-    if (KA_LIKELY(size <= KA_MAGAZINE_TABLE)) {
-        bool placed = false;
-        ka_port_pin_state pin = ka_port_pin();
-        ka_magazines *m = ka_heap_magazines(heap);
-        if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-            placed = ka_magazine_push(m, m->number_of[size], block);
-            ka_port_busy_give(&m->busy);
-        }
-        ka_port_unpin(pin);
-        if (KA_LIKELY(placed))
-            return;
-    }
     free_plain_other(heap, block, size, KA_RETURN_ADDRESS());
+}
+
+/* Size 0 is served by magazine 0, which is always full. */
+void ka_heap_free_small_(ka_heap *heap, void *block, size_t size)
+{
+    bool placed = false;
+    ka_port_pin_state pin = ka_port_pin();
+    ka_magazines *m = ka_heap_magazines(heap);
+    if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
+        placed = ka_magazine_push(m, m->number_of[size], block);
+        ka_port_busy_give(&m->busy);
+    }
+    ka_port_unpin(pin);
+    if (KA_UNLIKELY(!placed))
+        free_plain_other(heap, block, size, KA_RETURN_ADDRESS());
 }
 
 void ka_heap_free_other_(ka_heap *heap, void *block, size_t size, size_t align)
@@ -380,12 +378,15 @@ static ka_heap *heap_of(ka_allocator *self)
 
 static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags flags)
 {
-    return (flags & KA_PAGEABLE) != 0 ? NULL : heap_alloc(heap_of(self), size, align, flags);
+    return ka_heap_alloc(heap_of(self), size, align, flags);
 }
 
 static void op_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
-    heap_free(heap_of(self), block, size, align, KA_RETURN_ADDRESS());
+    if (KA_LIKELY(align <= KA_MIN_ALIGN && size <= KA_HEAP_SMALL_LARGEST_))
+        ka_heap_free_small_(heap_of(self), block, size);
+    else
+        heap_free(heap_of(self), block, size, align, KA_RETURN_ADDRESS());
 }
 
 static void *op_resize(ka_allocator *self, void *block, size_t old_size, size_t old_align, size_t new_size,

@@ -14,6 +14,8 @@
 #ifndef KA_HEAP_MAGAZINE_H
 #define KA_HEAP_MAGAZINE_H
 
+#include <ka/heap.h>
+
 #include <ka_port.h>
 
 #include "engine/classes.h"
@@ -27,7 +29,7 @@
 #define KA_PARK_EACH    4u
 
 /* The largest request whose class is looked up by `number_of`. Bytes. */
-#define KA_MAGAZINE_TABLE 1024u
+#define KA_MAGAZINE_TABLE ((unsigned)KA_HEAP_SMALL_LARGEST_)
 
 typedef struct ka_magazines {
     void **top[KA_MAGAZINE_COUNT];

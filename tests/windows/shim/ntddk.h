@@ -110,6 +110,11 @@ __attribute__((__noreturn__))
 #endif
 VOID KeBugCheckEx(ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4);
 
+static inline BOOLEAN InterlockedBitTestAndSet(volatile LONG *word, LONG bit)
+{
+    return (__atomic_fetch_or(word, (LONG)1 << bit, __ATOMIC_SEQ_CST) >> bit & 1) != 0;
+}
+
 static inline VOID YieldProcessor(VOID)
 {
 }
