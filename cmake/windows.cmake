@@ -50,6 +50,10 @@ ka_driver(kernel_alloc_demo examples/windows/driver.c ${pair}/kernel_alloc.c)
 target_include_directories(kernel_alloc_demo.sys PRIVATE ${pair})
 target_include_directories(kernel_alloc_demo.sys SYSTEM PRIVATE ${KA_DDK})
 target_compile_options(kernel_alloc_demo.sys PRIVATE ${KA_WARNINGS} ${driver_flags})
+
+ka_driver(hot tests/windows/count/hot.c) # for tests/windows/count/count.c
+target_include_directories(hot.sys PRIVATE ports/windows)
+target_link_libraries(hot.sys PRIVATE ka_flags ka)
 if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
     return() # it does not find mingw-w64's libraries for user mode
 endif()

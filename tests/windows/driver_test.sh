@@ -67,6 +67,33 @@ for machine in x86_64 aarch64; do
     result "compiles for $machine" "$s"
 done
 
+# pass_on: what a program has said in $work/tap
+pass_on()
+{
+    while read -r line; do
+        case $line in
+        "ok "*"# SKIP "*) line=${line#*- } && skip "${line%% # SKIP*}" "${line#*# SKIP }" ;;
+        "ok "*) result "${line#*- }" 0 ;;
+        "not ok "*) result "${line#*- }" 1 ;;
+        "#"* | "Bail out"*) echo "# ${line#\# }" ;;
+        esac
+    done <"$work/tap"
+}
+
+# ---- instructions, counted in a driver's image ----
+
+gcc -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -Itests tests/windows/count/count.c -o "$work/count" \
+    >"$work/words" 2>&1 && s=0 || s=$?
+result "the counter builds" "$s"
+for preset in windows windows-clang; do
+    suite="$preset, in a driver's image"
+    "$work/count" build/$preset/hot.sys >"$work/tap" && s=0 || s=$?
+    cp "$work/tap" "$work/words"
+    result "instructions are counted" "$s"
+    pass_on
+done
+suite="windows"
+
 # ---- runs ----
 
 # run PROGRAM DRIVER WORD...: what the program says in $work/out, what the drivers say in $work/words, the status in $s
@@ -86,14 +113,7 @@ load()
     [ "$(grep -c '^1\.\.' "$work/tap")" = $# ] || s=1
     result "loaded, all parts ran to their end, unloaded" "$s"
     mv "$work/words" "$work/said"
-    while read -r line; do
-        case $line in
-        "ok "*"# SKIP "*) line=${line#*- } && skip "${line%% # SKIP*}" "${line#*# SKIP }" ;;
-        "ok "*) result "${line#*- }" 0 ;;
-        "not ok "*) result "${line#*- }" 1 ;;
-        "#"* | "Bail out"*) echo "# ${line#\# }" ;;
-        esac
-    done <"$work/tap"
+    pass_on
     mv "$work/said" "$work/words"
 }
 
