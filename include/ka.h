@@ -35,6 +35,7 @@
 #include <ka/box.h>
 #include <ka/owner.h>
 #include <ka/rc.h>
+#include <ka/slice.h>
 #include <ka/sort.h>
 #include <ka/str.h>
 #include <ka/string.h>

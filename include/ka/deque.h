@@ -184,6 +184,7 @@ KA_END_DECLS
     {                                                                                                         \
         return ka_deque_check_(self_, &name##_shape_);                                                        \
     }
+
 #define KA_DEQUE_ROOM_(name, T)                                                            \
     KA_OWNER_RESULT_ name name##_in(ka_allocator *a_)                                      \
     {                                                                                      \
@@ -218,6 +219,7 @@ KA_END_DECLS
     {                                                                                      \
         return ka_deque_shrink_(self_, &name##_shape_);                                    \
     }
+
 #define KA_DEQUE_IN_(name, T)                                                        \
     KA_OWNER_RESULT_ bool name##_put_(T *slot_, T item_)                             \
     {                                                                                \
@@ -260,6 +262,7 @@ KA_END_DECLS
     {                                                                                \
         return ka_deque_extend_(self_, items_, n_, &name##_shape_);                  \
     }
+
 #define KA_DEQUE_OUT_(name, T)                                    \
     KA_OWNER_RESULT_ bool name##_pop_back(name *self_, T *out_)   \
     {                                                             \
@@ -285,6 +288,7 @@ KA_END_DECLS
         ka_deque_remove_(self_, at_, &name##_shape_, &item_);     \
         return item_;                                             \
     }
+
 #define KA_DEQUE_DROP_(name, T, drop)                             \
     KA_OWNER_CALL_ void name##_truncate(name *self_, size_t len_) \
     {                                                             \
@@ -308,6 +312,7 @@ KA_END_DECLS
         name##_truncate(&taken_, 0);                              \
         ka_deque_free_(&taken_, &name##_shape_);                  \
     }
+
 #define KA_DEQUE_WALK_(name)                                                                                  \
     typedef struct name##_walk_ {                                                                             \
         name was;                                                                                             \
@@ -329,6 +334,7 @@ KA_END_DECLS
             ka_vec_changed_(file_, line_);                                                                    \
         return true;                                                                                          \
     }
+
 #define KA_DEQUE_CLONE(name, T, clone)                                                  \
     KA_CLONE_FITS_(name, T, clone)                                                      \
                                                                                         \
@@ -345,4 +351,5 @@ KA_END_DECLS
         *out_ = made_;                                                                  \
         return cloned_;                                                                 \
     }
+
 #endif

@@ -168,6 +168,7 @@ KA_END_DECLS
     {                                                                                                         \
         return ka_list_check_(&self_->list);                                                                  \
     }
+
 #define KA_LIST_LINK_(name, T, member)                                                                         \
     KA_OWNER_CALL_ void name##_push_back(name *self_, T *item_)                                                \
     {                                                                                                          \
@@ -227,6 +228,7 @@ KA_END_DECLS
         name##_remove(self_, item_);                                                                           \
         name##_push_back(self_, item_);                                                                        \
     }
+
 #define KA_LIST_NEW_(name, T, member)                                                                     \
     KA_OWNER_RESULT_ name name##_in(ka_allocator *a_)                                                     \
     {                                                                                                     \
@@ -269,6 +271,7 @@ KA_END_DECLS
     {                                                                                                     \
         return name##_push_new_(self_, self_->list.first, 0);                                             \
     }
+
 #define KA_LIST_DROP_(name, T, drop)                              \
     KA_OWNER_CALL_ void name##_drop_item(name *self_, T *item_)   \
     {                                                             \
@@ -293,6 +296,7 @@ KA_END_DECLS
         *self_ = name##_in(NULL);                                 \
         name##_clear(&taken_);                                    \
     }
+
 #define KA_LIST_CLONE(name, T, member, clone)                                                   \
     KA_CLONE_FITS_(name, T, clone)                                                              \
                                                                                                 \
@@ -313,4 +317,5 @@ KA_END_DECLS
         *out_ = made_;                                                                          \
         return true;                                                                            \
     }
+
 #endif

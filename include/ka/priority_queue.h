@@ -180,6 +180,7 @@ KA_END_DECLS
         name##_clear(&taken_);                                                                                   \
         ka_priority_queue_free_(&taken_, &name##_shape_);                                                        \
     }
+
 /* `slot_` goes up or down from `place_`; the slots between move one level. */
 #define KA_PRIORITY_QUEUE_SIFT_(name, T, compare)                                                                 \
     KA_OWNER_RESULT_ bool name##_before_(const name *self_, size_t a_, size_t b_)                                 \
@@ -228,6 +229,7 @@ KA_END_DECLS
         name##_up_(self_, place_);                                                                                \
         name##_down_(self_, self_->slots[slot_].place);                                                           \
     }
+
 #define KA_PRIORITY_QUEUE_IN_(name, T)                                                                     \
     KA_OWNER_RESULT_ bool name##_push_handle(name *self_, T item_, name##_handle *out_)                    \
     {                                                                                                      \
@@ -263,6 +265,7 @@ KA_END_DECLS
                 name##_down_(self_, place_);                                                               \
         return true;                                                                                       \
     }
+
 #define KA_PRIORITY_QUEUE_OUT_(name, T, drop)                                         \
     KA_OWNER_RESULT_ size_t name##_out_(name *self_, size_t place_)                   \
     {                                                                                 \
@@ -315,6 +318,7 @@ KA_END_DECLS
         drop(&old_);                                                                  \
         return true;                                                                  \
     }
+
 #define KA_PRIORITY_QUEUE_CHECK_(name)                                                       \
     KA_OWNER_RESULT_ const char *name##_check(const name *self_)                             \
     {                                                                                        \
@@ -324,6 +328,7 @@ KA_END_DECLS
                 broken_ = "priority queue: an item lies below a greater one";                \
         return broken_;                                                                      \
     }
+
 #define KA_PRIORITY_QUEUE_VEC(name, vec_name)                         \
     KA_OWNER_RESULT_ bool name##_append(name *self_, vec_name *from_) \
     {                                                                 \
@@ -332,6 +337,7 @@ KA_END_DECLS
         from_->len = 0;                                               \
         return true;                                                  \
     }
+
 #define KA_PRIORITY_QUEUE_CLONE(name, T, clone)                                         \
     KA_CLONE_FITS_(name, T, clone)                                                      \
                                                                                         \
@@ -349,4 +355,5 @@ KA_END_DECLS
         *out_ = made_;                                                                  \
         return cloned_;                                                                 \
     }
+
 #endif

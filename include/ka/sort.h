@@ -45,6 +45,7 @@
             at_++;                                                       \
         return at_;                                                      \
     }
+
 #define KA_SORT_SMALL_(name, T, compare)                                \
     KA_OWNER_CALL_ void name##_small_(T *items_, size_t n_)             \
     {                                                                   \
@@ -59,6 +60,7 @@
             items_[at_] = item_;                                        \
         }                                                               \
     }
+
 #define KA_SORT_HEAP_(name, T, compare)                                                     \
     KA_OWNER_CALL_ void name##_sift_(T *items_, size_t n_, size_t at_)                      \
     {                                                                                       \
@@ -83,6 +85,7 @@
             name##_sift_(items_, n_, 0);                                                    \
         }                                                                                   \
     }
+
 /* The partition leaves items[0, m) under the pivot, or not over it if `equal_` is 1, then the pivot, and returns m. */
 #define KA_SORT_PARTITION_(name, T, compare)                                                   \
     KA_OWNER_RESULT_ size_t name##_median_(T const *items_, size_t a_, size_t b_, size_t c_)   \
@@ -118,6 +121,7 @@
         items_[border_] = middle_;                                                             \
         return border_;                                                                        \
     }
+
 #define KA_SORT_QUICK_(name, T, compare)                                                           \
     KA_OWNER_CALL_ void name(T *items_, size_t n_)                                                 \
     {                                                                                              \
@@ -158,6 +162,7 @@
             n_ = swap_ ? right_ : left_;                                                           \
         }                                                                                          \
     }
+
 /* 2 n log2 n, or as much as a size_t holds. */
 KA_UNUSED static inline size_t ka_sort_budget_(size_t n)
 {

@@ -233,6 +233,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
     {                                                                                                         \
         return ka_vec_check_(self_, &name##_shape_);                                                          \
     }
+
 #define KA_VEC_ROOM_(name, T)                                                              \
     KA_OWNER_RESULT_ name name##_in(ka_allocator *a_)                                      \
     {                                                                                      \
@@ -267,6 +268,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
     {                                                                                      \
         return ka_vec_shrink_(self_, &name##_shape_);                                      \
     }
+
 #define KA_VEC_IN_(name, T)                                                      \
     KA_OWNER_RESULT_ bool name##_push(name *self_, T item_)                      \
     {                                                                            \
@@ -299,6 +301,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
     {                                                                            \
         return ka_vec_append_(self_, other_, &name##_shape_);                    \
     }
+
 #define KA_VEC_OUT_(name, T)                                                    \
     KA_OWNER_RESULT_ bool name##_pop(name *self_, T *out_)                      \
     {                                                                           \
@@ -326,6 +329,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
     {                                                                           \
         return ka_vec_split_off_(self_, at_, &name##_shape_, out_);             \
     }
+
 #define KA_VEC_DROP_(name, T, drop)                                       \
     KA_OWNER_CALL_ void name##_drop_item_(T *item_)                       \
     {                                                                     \
@@ -368,6 +372,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
         name##_truncate(self_, len_);                                     \
         return ka_vec_lengthen_(self_, len_, &name##_shape_);             \
     }
+
 #define KA_VEC_DRAIN_(name, T)                                                           \
     typedef struct name##_drain {                                                        \
         name *vec; /* NULL: ended */                                                     \
@@ -401,6 +406,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
         if (left_.vec != NULL)                                                           \
             ka_vec_join_(left_.vec, left_.from, left_.to, left_.end, &name##_shape_);    \
     }
+
 /* What stays moves down over what does not. */
 #define KA_VEC_SIEVE_(name, T)                                               \
     typedef struct name##_sieve_ {                                           \
@@ -434,6 +440,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
         else                                                                 \
             name##_drop_item_(sieve_->item);                                 \
     }
+
 #define KA_VEC_CLONE(name, T, clone)                                                    \
     KA_CLONE_FITS_(name, T, clone)                                                      \
                                                                                         \
@@ -450,6 +457,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
         *out_ = made_;                                                                  \
         return cloned_;                                                                 \
     }
+
 #define KA_VEC_ORDER(name, T, compare)                                                                                 \
     KA_COMPARE_FITS_(name, T, compare)                                                                                 \
     KA_SORT(name##_sorter, T, compare)                                                                                 \
@@ -498,4 +506,5 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
         size_t at_ = name##_bound_(self_, &key_, 0);                                                                   \
         return at_ < self_->len && compare(&self_->items[at_], &key_) == 0 ? &self_->items[at_] : NULL;                \
     }
+
 #endif

@@ -67,5 +67,10 @@ void use(peer_box *peer, other_box *other, ka_allocator *a)
     struct other out;
     if (peer_box_into_inner(peer, &out))
         other->value->number = out.number;
+#elif MISUSE == 19 /* the result of replace ignored | warn_unused_result */
+    peer_box_replace(peer, *peer_box_get(peer), peer_box_get(peer));
+#elif MISUSE == 20 /* replaced by another type | incompatible type */
+    if (peer_box_replace(peer, *other_box_get(other), peer_box_get(peer)))
+        return;
 #endif
 }

@@ -1,13 +1,17 @@
 /* box_test.c: boxes by themselves, and inside one another. */
 #include <ka/box.h>
 
+#include <string.h>
+
 #include <ka/failing.h>
 
 #include "kit.h"
 #include "kit_malloc.h"
+#include "owner/depth.h"
 #include "owner/tickets.h"
 
 KA_BOX(int_box, int, KA_NO_DROP)
+KA_BOX_CLONE(int_box, int, KA_CLONE_BYTES)
 KA_BOX(ticket_box, ticket, ticket_drop)
 
 typedef struct page {
@@ -203,6 +207,150 @@ static void nth_allocation_fails(void)
     KIT_CHECK(failed == 63);
 }
 
+static void replaces_the_value(void)
+{
+    start();
+    ticket_box box = { 0 };
+    ticket first = ticket_make(), second = ticket_make(), old = { 0, 0 };
+    KIT_CHECK(!ticket_box_replace(&box, first, &old) && old.id == 0);
+    const ticket *value = ticket_box_make(&box, heap, first);
+    KIT_CHECK(value != NULL && ticket_box_replace(&box, second, &old) && old.id == 1 && value->id == 2);
+    KIT_CHECK(tickets.dropped == 0 && memory.allocs == 1);
+    ticket_drop(&old);
+    ticket_box_drop(&box);
+    KIT_CHECK(tickets_all_dropped() && kit_malloc_clean(&memory));
+}
+
+static void made_from_bytes(void)
+{
+    start();
+    static const unsigned char bytes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+    uint32_t expected = 0;
+    ticket_box box = { 0 };
+    KIT_CHECK(ticket_box_make(&box, heap, ticket_make()) != NULL);
+    KIT_CHECK(ticket_box_from_bytes(&box, heap, bytes, 9) == NULL && ticket_box_get(&box)->id == 1);
+    KIT_CHECK(ticket_box_from_bytes(&box, NULL, bytes, 1) == NULL && tickets.dropped == 0);
+    ticket *value = ticket_box_from_bytes(&box, heap, bytes, 4);
+    memcpy(&expected, bytes, 4);
+    KIT_CHECK(value != NULL && value->id == expected && value->check == 0 && tickets.dropped == 1);
+    value = ticket_box_from_bytes(&box, heap, NULL, 0);
+    KIT_CHECK(value != NULL && value->id == 0 && value->check == 0);
+    tickets.damaged = 0;                                            /* by the drop of the bytes */
+    KIT_CHECK(ticket_box_from_bytes(&box, heap, value, 8) != NULL); /* from its own old value */
+    ticket_box_drop(&box);
+    KIT_CHECK(tickets_all_dropped() && kit_malloc_clean(&memory));
+}
+
+static void leaks(void)
+{
+    start();
+    int_box box = { 0 };
+    KIT_CHECK(int_box_make(&box, heap, 5) != NULL);
+    int *kept = int_box_leak(&box);
+    KIT_CHECK(kept != NULL && *kept == 5 && int_box_get(&box) == NULL && memory.live_blocks == 1);
+    box = int_box_from_raw(kept, heap);
+    int_box_drop(&box);
+    KIT_CHECK(kit_malloc_clean(&memory));
+}
+
+/* A clone of a box of a box: each allocation fails in turn. */
+static bool int_box_copy(int_box *out, int_box const *from)
+{
+    return int_box_clone(out, from, &memory.allocator);
+}
+KA_BOX(int_box_box, int_box, int_box_drop)
+KA_BOX_CLONE(int_box_box, int_box, int_box_copy)
+
+static void clones(void)
+{
+    start();
+    int_box_box box = { 0 }, copy = { 0 };
+    KIT_CHECK(int_box_box_clone(&copy, &box, heap) && int_box_box_get(&copy) == NULL);
+    int_box *inner = int_box_box_new(&box, heap);
+    KIT_CHECK(inner != NULL && int_box_make(inner, heap, 7) != NULL);
+    size_t live = memory.live_bytes;
+    for (size_t room = 0; room <= sizeof(int_box) + sizeof(int); room++) {
+        memory.limit = live + room;
+        bool cloned = int_box_box_clone(&copy, &box, heap);
+        KIT_CHECK(cloned == (room == sizeof(int_box) + sizeof(int)));
+        KIT_CHECK(cloned || (copy.value == NULL && memory.live_bytes == live));
+    }
+    KIT_CHECK(*int_box_get(int_box_box_get(&copy)) == 7 && int_box_box_get(&copy) != int_box_box_get(&box));
+    int_box_box_drop(&box);
+    int_box_box_drop(&copy);
+    KIT_CHECK(kit_malloc_clean(&memory));
+}
+
+/* A chain: its drop finds the link empty; a link in the middle can be taken out. */
+struct link;
+KA_BOX_TYPE(link_box, struct link)
+struct link {
+    link_box next;
+    ticket ticket;
+};
+static unsigned full_links;
+
+static void link_drop(struct link *self)
+{
+    full_links += self->next.value != NULL;
+    depth_look();
+    ticket_drop(&self->ticket);
+}
+KA_BOX_CHAIN_CODE(link_box, struct link, next, link_drop)
+
+static bool chain_push(link_box *chain, ka_allocator *a)
+{
+    link_box first = { 0 };
+    if (link_box_new(&first, a) == NULL)
+        return false;
+    first.value->next = link_box_take(chain);
+    *chain = first;
+    return true;
+}
+
+static void chain(void)
+{
+    start();
+    link_box chain = { 0 };
+    for (int i = 0; i < 5; i++) {
+        KIT_CHECK(chain_push(&chain, heap));
+        chain.value->ticket = ticket_make();
+    }
+    link_box rest = link_box_take(&chain.value->next.value->next);
+    link_box_drop(&chain);
+    KIT_CHECK(tickets.dropped == 2 && tickets.drops[5] == 1 && tickets.drops[4] == 1);
+    link_box_drop(&rest);
+    link_box_drop(&rest);
+    KIT_CHECK(tickets_all_dropped() && full_links == 0 && kit_malloc_clean(&memory));
+}
+
+static void million_in_a_chain(void)
+{
+    enum { N = 1000000 };
+    start();
+    depth_probe probe;
+    depth_begin(&probe, heap);
+    link_box chain = { 0 };
+    for (int i = 0; i < N; i++)
+        KIT_CHECK(chain_push(&chain, &probe.allocator));
+    depth_from();
+    link_box_drop(&chain);
+    kit_note("a chain of %u boxes was dropped in %u bytes of stack", (unsigned)N, (unsigned)depth_bytes());
+    KIT_CHECK(depth_bytes() > 0 && depth_bytes() < 1024 && full_links == 0 && kit_malloc_clean(&memory));
+}
+
+static void check_finds_damage(void)
+{
+    start();
+    int_box box = { 0 };
+    KIT_CHECK(int_box_check(&box) == NULL && int_box_new(&box, heap) != NULL && int_box_check(&box) == NULL);
+    int_box bad = { box.value, NULL };
+    KIT_CHECK(int_box_check(&bad) != NULL);
+    bad = int_box_from_raw((int *)(void *)((char *)box.value + 1), heap);
+    KIT_CHECK(int_box_check(&bad) != NULL);
+    int_box_drop(&box);
+}
+
 #ifdef KA_AUTO
 static void dropped_by_scope(void)
 {
@@ -228,6 +376,13 @@ static const kit_case cases[] = {
     { "no_allocator_fails", no_allocator_fails },
     { "nested_dropped_once", nested_dropped_once },
     { "nth_allocation_fails", nth_allocation_fails },
+    { "replaces_the_value", replaces_the_value },
+    { "made_from_bytes", made_from_bytes },
+    { "leaks", leaks },
+    { "clones", clones },
+    { "chain", chain },
+    { "million_in_a_chain", million_in_a_chain },
+    { "check_finds_damage", check_finds_damage },
 #ifdef KA_AUTO
     { "dropped_by_scope", dropped_by_scope },
 #endif
