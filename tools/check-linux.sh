@@ -1,7 +1,7 @@
 #!/bin/sh
 # The tests of the Linux module in kernels that `make check` does not boot. Prints TAP for each.
 # Usage: tools/check-linux.sh newer   Debian's newest kernels for this release, and those with PREEMPT_RT
-#        tools/check-linux.sh debug   a kernel that is built for it, with KASAN, kmemleak, lockdep and more; 10 minutes and more
+#        tools/check-linux.sh debug   a kernel that is built for it, with KASAN, kmemleak, lockdep; 10 minutes and more
 set -eu
 cd "$(dirname "$0")/.."
 folder=$(pwd)/build/linux

@@ -12,10 +12,11 @@ cd "$1"
 [ -f bzImage ] && [ -f release ] && cmp -s config.asked "$here/linux-debug.config" && exit 0
 
 if [ ! -f tree/Makefile ]; then
-    [ -f "${source}_"*.deb ] ||     { apt-get download "$source" || { apt-get update && apt-get download "$source"; }; } >download.log 2>&1 ||
+    { apt-get download "$source" || { apt-get update && apt-get download "$source"; }; } >download.log 2>&1 ||
         { cat download.log >&2; exit 1; }
     rm -rf tree && mkdir tree
-    dpkg-deb --fsys-tarfile "${source}_"*.deb | tar -xO "./usr/src/$source.tar.xz" | tar -xJ -C tree --strip-components=1
+    dpkg-deb --fsys-tarfile "${source}_"*.deb | tar -xO "./usr/src/$source.tar.xz" |
+        tar -xJ -C tree --strip-components=1
     rm -f "${source}_"*.deb
 fi
 cp "$here/linux-debug.config" config.asked

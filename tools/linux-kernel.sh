@@ -5,8 +5,8 @@
 #   RELEASE  default: the one that matches the installed linux-headers, and that modules are built for
 set -eu
 [ $# -ge 1 ] || { echo "usage: $0 OUT [RELEASE]" >&2; exit 2; }
-release=${2:-$(find /lib/modules -mindepth 1 -maxdepth 1 -name '*-amd64' ! -name '*-rt-*' ! -name '*-cloud-*' -printf '%f\n' |
-    sort -V | tail -n 1)}
+release=${2:-$(find /lib/modules -mindepth 1 -maxdepth 1 -name '*-amd64' ! -name '*-rt-*' ! -name '*-cloud-*' \
+    -printf '%f\n' | sort -V | tail -n 1)}
 [ -n "$release" ] || { echo "linux-kernel: no linux-headers-amd64 is installed" >&2; exit 1; }
 mkdir -p "$1"
 cd "$1"

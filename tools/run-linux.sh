@@ -1,7 +1,7 @@
 #!/bin/sh
 # Boots a Linux kernel in QEMU with a RAM disk of busybox and modules, loads them in order, unloads them in the reverse
 # order, and powers off; the console goes to standard output.
-# Usage: tools/run-linux.sh FOLDER_OF_KERNEL "kernel command line words" MODULE.ko...
+# Usage: tools/run-linux.sh FOLDER_OF_KERNEL "kernel command line words" "MODULE.ko [PARAMETER=VALUE...]"...
 #   CPUS  virtual CPUs (2)   SECONDS_MAX  the machine is killed after so long (300)   MEMORY_MIB  its memory (512)
 #   CHECK  a shell script that runs when all are loaded, with busybox as $b
 #   PREPARE  a shell script that runs before the first is loaded
@@ -20,11 +20,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/root/bin" "$work/root/proc" "$work/root/sys" "$work/root/dev"
 cp /bin/busybox "$work/root/bin/"
-names=""
+loads=""
 for module in "$@"; do
-    name=$(basename "$module" .ko)
-    strip -g -o "$work/root/$name.ko" "$module"
-    names="$names $name"
+    file=${module%% *}
+    name=$(basename "$file" .ko)
+    strip -g -o "$work/root/$name.ko" "$file"
+    loads="$loads
+\$b insmod /$name.ko${module#"$file"} && loaded=\"$name \$loaded\""
 done
 cat >"$work/root/init" <<END
 #!/bin/busybox sh
@@ -35,10 +37,7 @@ b=/bin/busybox
 \$b mount -t tracefs tracefs /sys/kernel/tracing
 export b
 [ -f /prepare ] && \$b sh /prepare
-loaded=""
-for name in$names; do
-    \$b insmod /\$name.ko && loaded="\$name \$loaded"
-done
+loaded=""$loads
 [ -f /check ] && \$b mount -t devtmpfs dev /dev && \$b sh /check
 for name in \$loaded; do
     \$b rmmod \$name
@@ -51,6 +50,6 @@ chmod +x "$work/root/init"
 [ -z "${CHECK:-}" ] || cp "$CHECK" "$work/root/check"
 (cd "$work/root" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initrd.gz"
 # shellcheck disable=SC2086
-timeout -k 5 "${SECONDS_MAX:-300}" qemu-system-x86_64 -M q35 -cpu qemu64 ${QEMU_MORE:-} -smp "${CPUS:-2},sockets=${CPUS:-2}" $memory \
-    -kernel "$image" -initrd "$work/initrd.gz" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
+timeout -k 5 "${SECONDS_MAX:-300}" qemu-system-x86_64 -M q35 -cpu qemu64 ${QEMU_MORE:-} \
+    -smp "${CPUS:-2},sockets=${CPUS:-2}" $memory -kernel "$image" -initrd "$work/initrd.gz" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
     -append "console=ttyS0 panic=-1 oops=panic loglevel=7 mitigations=off nokaslr no_timer_check $words" </dev/null

@@ -23,6 +23,7 @@
 #ifndef KA_LINUX_H
 #define KA_LINUX_H
 
+#include <ka/handler.h>
 #include <ka/heap.h>
 #include <ka/physical.h>
 #include <ka/tagged.h>
@@ -71,9 +72,10 @@ KA_MUST_USE bool ka_kmem_cache_init(ka_kmem_cache *cache, const char *name, size
  * in use. May sleep. Returns the count of live objects. */
 size_t ka_kmem_cache_fini(ka_kmem_cache *cache);
 
-/* A general heap over pages of the kernel: segments of 2 MiB, taken as they are needed by allocations that may sleep, given
- * back by ka_heap_trim and under memory pressure. Every context with KA_ANY_CONTEXT, NMI and raw spin locks included, from
- * what it has (ka_heap_commit keeps some ready). Seen in debugfs as kernel_alloc/<name>. */
+/* A general heap over pages of the kernel: segments of 2 MiB, taken as they are needed by allocations that may sleep,
+ * given back by ka_heap_trim and under memory pressure. Every context with KA_ANY_CONTEXT, NMI and raw spin locks
+ * included, from what it has (ka_heap_commit keeps some ready). Seen in debugfs as the folder kernel_alloc/<name>:
+ * stats, map, shrink. */
 typedef struct ka_linux_heap {
     ka_heap heap; /* for every call of ka/heap.h but init and fini */
     ka_page_source source;
@@ -85,7 +87,7 @@ typedef struct ka_linux_heap {
 /* Makes a heap. May sleep.
  *
  * name     stays the caller's; unlike other heaps' names
- * limit    bytes that it has at most, segments of 2 MiB
+ * limit    bytes that it has at most, segments of 2 MiB; the module's parameter heap_limit_mib may lower it
  * node     of its memory, or NUMA_NO_NODE
  * returns  false: no memory; nothing was made
  */
@@ -98,8 +100,30 @@ size_t ka_linux_heap_fini(ka_linux_heap *heap);
 void ka_linux_show_tags(const char *name, ka_tag_group *group);
 void ka_linux_hide(const char *name);
 
-/* Memory that one device and the CPUs see alike (dma_alloc_coherent): zeroed, whole pages. Alloc: by the flags; free: with
- * interrupts on. Alignment up to a page. */
+/* The misuse handler that the module sets: an event (ka_misuse), a line in the log, and what the parameters
+ * leak_reports and panic_on_misuse say. A handler of one's own may call it, and gives way to it again. */
+void ka_linux_misuse(void *context, ka_misuse kind, ka_allocator *allocator, const void *block, size_t size,
+                     const void *site);
+
+/* Has the events ka_alloc, ka_free and ka_resize say what passes through it, in any context. The kernel's own
+ * allocators make them by themselves; a general heap does not, since they would lie on its hot path: use this. */
+typedef struct ka_linux_traced {
+    ka_allocator allocator; /* the interface; pass &x.allocator to ka_alloc and friends */
+    ka_allocator *inner;
+    const char *name; /* in the events */
+} ka_linux_traced;
+
+void ka_linux_traced_init(ka_linux_traced *traced, ka_allocator *inner, const char *name);
+
+/* For tests: of the calls for memory that the library makes into the kernel for this task, has the n-th from now on
+ * fail, as failslab does in kernels that have it; those after it are served. For one task at a time. May sleep.
+ *
+ * n        1: the next; 0: none any more
+ * returns  whether the one that was chosen before has failed */
+bool ka_linux_fail(uint64_t n);
+
+/* Memory that one device and the CPUs see alike (dma_alloc_coherent): zeroed, whole pages. Alloc: by the flags; free:
+ * with interrupts on. Alignment up to a page. */
 typedef struct ka_dma_allocator {
     ka_allocator allocator; /* the interface; pass &x.allocator to ka_alloc and friends */
     ka_port_lock lock;

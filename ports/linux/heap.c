@@ -3,18 +3,18 @@
  * A module cannot reserve a range of addresses and commit pages of it later, so that the heap is scattered: segments of
  * 2 MiB from the page allocator, in the direct map, where an NMI may touch them at any time; records from vmalloc.
  * All heaps made here are in one list: the shrinker trims them, the hot-plug callback puts back what a CPU that is gone
- * had in its magazines, debugfs shows them.
+ * had in its magazines, debugfs (debug.c) shows them.
  */
 #include <linux/cpuhotplug.h>
-#include <linux/debugfs.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/seq_file.h>
+#include <linux/random.h>
 #include <linux/smp.h>
 #include <linux/vmalloc.h>
 
+#include "ka_trace.h"
 #include "kernel_allocators.h"
 #include "kernel_versions.h"
 
@@ -22,27 +22,36 @@
 
 static DEFINE_MUTEX(list_lock);
 static ka_linux_heap *first;
-static struct dentry *folder;
 static struct shrinker *pressure;
 static int hotplug_state;
 
 /* ---- memory ---- */
 
-static void *reserve(void *context, size_t size, size_t align)
+static void *memory_get(const ka_linux_heap *heap, size_t size, size_t align)
 {
-    const ka_linux_heap *heap = context;
+    gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
+    if (ka_linux_fails())
+        return NULL;
     if (align <= PAGE_SIZE)
-        return vmalloc(size);
+        return heap->node == NUMA_NO_NODE ? __vmalloc(size, GFP_KERNEL | __GFP_NOWARN) : vmalloc_node(size, heap->node);
     if (size != align || get_order(size) >= KA_LINUX_ORDERS)
         return NULL;
-    gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
     struct page *page = alloc_pages_node(heap->node, gfp, (unsigned)get_order(size));
     return page == NULL ? NULL : page_address(page);
 }
 
+static void *reserve(void *context, size_t size, size_t align)
+{
+    const ka_linux_heap *heap = context;
+    void *memory = memory_get(heap, size, align);
+    trace_ka_memory_take(heap->heap.name, memory, size);
+    return memory;
+}
+
 static void unreserve(void *context, void *base, size_t size)
 {
-    (void)context;
+    const ka_linux_heap *heap = context;
+    trace_ka_memory_give(heap->heap.name, base, size);
     if (is_vmalloc_addr(base))
         vfree(base);
     else
@@ -57,7 +66,13 @@ static bool cross_call(void (*call)(void *argument), void *argument)
 
 /* ---- pressure, and CPUs that go ---- */
 
-/* Free pages that the heaps keep, about. */
+/* Of each heap; see the parameter keep_kib. */
+static unsigned long keep_pages(void)
+{
+    return READ_ONCE(ka_linux_parameters.keep_kib) >> (PAGE_SHIFT - 10);
+}
+
+/* Free pages that the heaps have to give, about. */
 static unsigned long count_free(struct shrinker *shrinker, struct shrink_control *control)
 {
     unsigned long pages = 0;
@@ -67,6 +82,7 @@ static unsigned long count_free(struct shrinker *shrinker, struct shrink_control
     for (ka_linux_heap *heap = first; heap != NULL; heap = heap->next) {
         ka_stats stats = ka_get_stats(&heap->heap.allocator);
         pages += (stats.total - stats.live) >> PAGE_SHIFT;
+        pages -= min(pages, keep_pages());
     }
     mutex_unlock(&list_lock);
     return pages != 0 ? pages : SHRINK_EMPTY;
@@ -79,8 +95,9 @@ static unsigned long give_back(struct shrinker *shrinker, struct shrink_control 
     if (!mutex_trylock(&list_lock))
         return SHRINK_STOP;
     for (ka_linux_heap *heap = first; heap != NULL && pages < control->nr_to_scan; heap = heap->next)
-        pages += ka_heap_trim(&heap->heap, 0) >> PAGE_SHIFT;
+        pages += ka_heap_trim(&heap->heap, keep_pages() << PAGE_SHIFT) >> PAGE_SHIFT;
     mutex_unlock(&list_lock);
+    trace_ka_shrink(control->nr_to_scan, pages);
     return pages != 0 ? pages : SHRINK_STOP;
 }
 
@@ -93,57 +110,30 @@ static int cpu_is_dead(unsigned cpu)
     return 0;
 }
 
-/* ---- to look at ---- */
-
-static int stats_show(struct seq_file *file, void *data)
-{
-    const ka_linux_heap *heap = file->private;
-    ka_stats stats = ka_get_stats((ka_allocator *)&heap->heap.allocator);
-    (void)data;
-    seq_printf(file, "total %zu\nlive %zu\npeak %zu\nfree %zu\noverhead %zu\nlive_blocks %zu\n", stats.total,
-               stats.live, stats.peak, stats.free, stats.overhead, stats.live_blocks);
-    return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(stats);
-
-static void tag_line(void *context, const char *text, size_t length)
-{
-    (void)length;
-    seq_printf(context, "%s\n", text);
-}
-
-static int tags_show(struct seq_file *file, void *data)
-{
-    (void)data;
-    ka_tag_group_report(file->private, tag_line, file);
-    return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(tags);
-
-void ka_linux_show_tags(const char *name, ka_tag_group *group)
-{
-    debugfs_create_file(name, 0400, folder, group, &tags_fops);
-}
-
-void ka_linux_hide(const char *name)
-{
-    debugfs_remove(debugfs_lookup(name, folder));
-}
-
 /* ---- life ---- */
+
+/* As asked, or as the administrator says. */
+static size_t limit_of(size_t limit)
+{
+    size_t most = READ_ONCE(ka_linux_parameters.heap_limit_mib);
+    return most == 0 || most > SIZE_MAX >> 20 ? limit : min(limit, most << 20);
+}
 
 bool ka_linux_heap_init(ka_linux_heap *heap, const char *name, size_t limit, int node)
 {
     *heap = (ka_linux_heap){ .node = node };
+    heap->heap.name = name; /* for who traces what the heap takes to begin with */
     heap->source = (ka_page_source){ .context = heap, .reserve = reserve, .unreserve = unreserve };
     if (!ka_heap_init(&heap->heap, &(ka_heap_options){ .name = name,
                                                        .source = &heap->source,
-                                                       .size = limit,
+                                                       .size = limit_of(limit),
                                                        .scattered = true,
                                                        .segment_shift = SEGMENT_SHIFT,
+                                                       .hardened = READ_ONCE(ka_linux_parameters.hardened),
+                                                       .seed = get_random_u64(),
                                                        .cross_call = cross_call }))
         return false;
-    heap->debug = debugfs_create_file(name, 0400, folder, heap, &stats_fops);
+    ka_linux_debug_add(heap);
     mutex_lock(&list_lock);
     heap->next = first;
     first = heap;
@@ -153,29 +143,28 @@ bool ka_linux_heap_init(ka_linux_heap *heap, const char *name, size_t limit, int
 
 size_t ka_linux_heap_fini(ka_linux_heap *heap)
 {
+    const char *name = heap->heap.name;
     ka_linux_heap **at = &first;
-    debugfs_remove(heap->debug);
+    ka_linux_debug_remove(heap);
     mutex_lock(&list_lock);
     while (*at != heap)
         at = &(*at)->next;
     *at = heap->next;
     mutex_unlock(&list_lock);
-    return ka_heap_fini(&heap->heap);
+    size_t leaked = ka_heap_fini(&heap->heap);
+    if (leaked != 0 && READ_ONCE(ka_linux_parameters.leak_reports) != 0)
+        pr_warn("kernel_alloc: the heap \"%s\" ended with %zu live blocks\n", name, leaked);
+    return leaked;
 }
 
 int ka_linux_heaps_start(void)
 {
-    folder = debugfs_create_dir("kernel_alloc", NULL);
     hotplug_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "kernel_alloc:dead", NULL, cpu_is_dead);
-    if (hotplug_state < 0) {
-        debugfs_remove(folder);
+    if (hotplug_state < 0)
         return hotplug_state;
-    }
     int error = ka_linux_shrinker_start(&pressure, count_free, give_back);
-    if (error != 0) {
+    if (error != 0)
         cpuhp_remove_state_nocalls(hotplug_state);
-        debugfs_remove(folder);
-    }
     return error;
 }
 
@@ -183,7 +172,6 @@ void ka_linux_heaps_end(void)
 {
     ka_linux_shrinker_end(pressure);
     cpuhp_remove_state_nocalls(hotplug_state);
-    debugfs_remove(folder);
     for (ka_linux_heap *heap = first; heap != NULL; heap = heap->next)
         pr_warn("kernel_alloc: the heap \"%s\" was not closed\n", heap->heap.name);
 }

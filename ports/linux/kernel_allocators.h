@@ -1,11 +1,29 @@
-/* kernel_allocators.h: what kmalloc.c, vmalloc.c, kvmalloc.c and kmem_cache.c share. */
+/* kernel_allocators.h: what the sources of the module share. */
 #ifndef KA_LINUX_KERNEL_ALLOCATORS_H
 #define KA_LINUX_KERNEL_ALLOCATORS_H
 
 #include <linux/gfp.h>
+#include <linux/jump_label.h>
 #include <linux/preempt.h>
 
 #include <ka/linux.h>
+
+/* What the administrator chooses; port.c. */
+extern struct ka_linux_parameters {
+    bool hardened, panic_on_misuse;
+    unsigned leak_reports;
+    unsigned long heap_limit_mib, keep_kib;
+} ka_linux_parameters;
+
+/* Whether a test wants the call for memory that follows to fail: see ka_linux_fail. When none does, a jump over
+ * nothing. */
+DECLARE_STATIC_KEY_FALSE(ka_linux_failing);
+bool ka_linux_fails_now(void);
+
+static inline bool ka_linux_fails(void)
+{
+    return static_branch_unlikely(&ka_linux_failing) && ka_linux_fails_now();
+}
 
 /* The kernel's flags for ours. false: refused, and reported if the caller may not sleep where it is. */
 bool ka_linux_gfp(ka_allocator *self, size_t size, ka_flags flags, gfp_t *out);
@@ -27,5 +45,11 @@ void ka_linux_physical_end(void);
 /* The list of heaps, its shrinker and its callbacks. 0, or an error of the kernel. */
 int ka_linux_heaps_start(void);
 void ka_linux_heaps_end(void);
+
+/* What debugfs shows. */
+void ka_linux_debug_start(void);
+void ka_linux_debug_end(void);
+void ka_linux_debug_add(ka_linux_heap *heap);
+void ka_linux_debug_remove(ka_linux_heap *heap);
 
 #endif

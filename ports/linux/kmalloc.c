@@ -19,6 +19,7 @@
 
 #include <ka/handler.h>
 
+#include "ka_trace.h"
 #include "kernel_allocators.h"
 
 /* May the kernel's allocators be called at all? They take locks that an NMI may have interrupted; with PREEMPT_RT locks
@@ -64,11 +65,11 @@ static size_t size_for(size_t size, size_t align)
 void *ka_linux_kmalloc(size_t size, size_t align, gfp_t gfp, int node)
 {
     size_t asked = size_for(size, align);
-    void *block = asked == 0 ? NULL : kmalloc_node(asked, gfp, node);
+    void *block = asked == 0 || ka_linux_fails() ? NULL : kmalloc_node(asked, gfp, node);
     if (likely(IS_ALIGNED((uintptr_t)block, max_t(size_t, align, 16))))
         return block;
     kfree(block);
-    return kmalloc_node(roundup_pow_of_two(max_t(size_t, asked, align)), gfp, node);
+    return ka_linux_fails() ? NULL : kmalloc_node(roundup_pow_of_two(max_t(size_t, asked, align)), gfp, node);
 }
 
 static int node_of(ka_allocator *self)
@@ -79,18 +80,21 @@ static int node_of(ka_allocator *self)
 static void *kmalloc_alloc(ka_allocator *self, size_t size, size_t align, ka_flags flags)
 {
     gfp_t gfp;
-    return ka_linux_gfp(self, size, flags, &gfp) ? ka_linux_kmalloc(size, align, gfp, node_of(self)) : NULL;
+    void *block = ka_linux_gfp(self, size, flags, &gfp) ? ka_linux_kmalloc(size, align, gfp, node_of(self)) : NULL;
+    trace_ka_alloc("kmalloc", block, size, align, flags, KA_RETURN_ADDRESS());
+    return block;
 }
 
 static void kmalloc_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
     (void)align;
+    trace_ka_free("kmalloc", block, size, KA_RETURN_ADDRESS());
     if (ka_linux_may_free(self, block, size))
         kfree(block);
 }
 
-static void *kmalloc_resize(ka_allocator *self, void *block, size_t old_size, size_t old_align, size_t new_size,
-                            size_t new_align, ka_flags flags)
+static void *resize(ka_allocator *self, void *block, size_t old_size, size_t old_align, size_t new_size,
+                    size_t new_align, ka_flags flags)
 {
     gfp_t gfp;
     void *result = block;
@@ -109,6 +113,14 @@ static void *kmalloc_resize(ka_allocator *self, void *block, size_t old_size, si
     if ((flags & KA_ZERO) != 0 && new_size > old_size)
         memset((char *)result + old_size, 0, new_size - old_size);
     return result;
+}
+
+static void *kmalloc_resize(ka_allocator *self, void *block, size_t old_size, size_t old_align, size_t new_size,
+                            size_t new_align, ka_flags flags)
+{
+    void *now = resize(self, block, old_size, old_align, new_size, new_align, flags);
+    trace_ka_resize("kmalloc", block, old_size, now, new_size, KA_RETURN_ADDRESS());
+    return now;
 }
 
 static const ka_allocator_ops kmalloc_ops = {

@@ -5,6 +5,7 @@
 #include <ka/handler.h>
 
 #include "base/atomic.h"
+#include "ka_trace.h"
 #include "kernel_allocators.h"
 
 static ka_kmem_cache *cache_of(ka_allocator *self)
@@ -16,9 +17,10 @@ static void *cache_alloc(ka_allocator *self, size_t size, size_t align, ka_flags
 {
     ka_kmem_cache *cache = cache_of(self);
     gfp_t gfp;
-    if (size > cache->size || align > cache->align || !ka_linux_gfp(self, size, flags, &gfp))
-        return NULL;
-    void *object = kmem_cache_alloc(cache->cache, gfp);
+    void *object = NULL;
+    if (size <= cache->size && align <= cache->align && ka_linux_gfp(self, size, flags, &gfp) && !ka_linux_fails())
+        object = kmem_cache_alloc(cache->cache, gfp);
+    trace_ka_alloc("kmem_cache", object, size, align, flags, KA_RETURN_ADDRESS());
     if (object != NULL)
         ka_fetch_add_ptr((uintptr_t *)&cache->live, 1);
     return object;
@@ -28,6 +30,7 @@ static void cache_free(ka_allocator *self, void *object, size_t size, size_t ali
 {
     ka_kmem_cache *cache = cache_of(self);
     (void)align;
+    trace_ka_free("kmem_cache", object, size, KA_RETURN_ADDRESS());
     if (!ka_linux_may_free(self, object, size))
         return;
     if (size > cache->size) {
@@ -79,6 +82,8 @@ bool ka_kmem_cache_init(ka_kmem_cache *cache, const char *name, size_t size, siz
     if (size == 0 || size > KMALLOC_MAX_SIZE || align > PAGE_SIZE || !is_power_of_2(align))
         return false;
     *cache = (ka_kmem_cache){ { &cache_ops }, NULL, size, align, 0 };
+    if (ka_linux_fails())
+        return false;
     cache->cache = kmem_cache_create(name, (unsigned)size, (unsigned)align, 0, NULL);
     return cache->cache != NULL;
 }

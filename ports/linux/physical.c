@@ -16,6 +16,7 @@
 #include <ka/handler.h>
 
 #include "heap/physical.h"
+#include "ka_trace.h"
 #include "kernel_allocators.h"
 #include "kernel_versions.h"
 
@@ -56,7 +57,7 @@ static uint64_t frames_get(uint64_t count, const ka_frame_limits *limits, ka_fla
         !ka_linux_gfp(ka_physical, (size_t)count << PAGE_SHIFT, flags & ~KA_ZERO, &gfp))
         return UINT64_MAX;
     int node = limits->node < MAX_NUMNODES && node_online((int)limits->node) ? (int)limits->node : NUMA_NO_NODE;
-    if (limits->exact && node == NUMA_NO_NODE)
+    if ((limits->exact && node == NUMA_NO_NODE) || ka_linux_fails())
         return UINT64_MAX;
     struct page *page = alloc_pages_node(node, gfp | zone | (limits->exact ? __GFP_THISNODE : 0), order);
     if (page == NULL)
@@ -70,13 +71,16 @@ static uint64_t frames_get(uint64_t count, const ka_frame_limits *limits, ka_fla
         split_page(page, order);
     for (uint64_t i = count; i < (uint64_t)1 << order; i++)
         __free_page(pfn_to_page(first + i));
+    trace_ka_memory_take("physical", page_address(page), (size_t)count << PAGE_SHIFT);
     return first;
 }
 
 static bool frames_put(uint64_t first, uint64_t count)
 {
-    if (!ka_linux_may_free(ka_physical, page_address(pfn_to_page(first)), (size_t)count << PAGE_SHIFT))
+    void *memory = page_address(pfn_to_page(first));
+    if (!ka_linux_may_free(ka_physical, memory, (size_t)count << PAGE_SHIFT))
         return false;
+    trace_ka_memory_give("physical", memory, (size_t)count << PAGE_SHIFT);
     for (uint64_t i = 0; i < count; i++)
         __free_page(pfn_to_page(first + i));
     return true;
@@ -158,17 +162,13 @@ static dma_block **dma_find(ka_dma_allocator *dma, const void *block)
     return at;
 }
 
-static void *dma_alloc(ka_allocator *self, size_t size, size_t align, ka_flags flags)
+static void *coherent_get(ka_dma_allocator *dma, size_t size, size_t align, gfp_t gfp)
 {
-    ka_dma_allocator *dma = dma_of(self);
-    gfp_t gfp;
-    if (align > PAGE_SIZE || !ka_linux_gfp(self, size, flags, &gfp))
-        return NULL;
-    dma_block *record = kmalloc(sizeof *record, gfp & ~__GFP_ZERO);
+    dma_block *record = ka_linux_fails() ? NULL : kmalloc(sizeof *record, gfp & ~__GFP_ZERO);
     if (record == NULL)
         return NULL;
     record->size = max(size, align); /* coherent memory is whole pages, aligned to one at least */
-    record->block = dma_alloc_coherent(dma->device, record->size, &record->bus, gfp);
+    record->block = ka_linux_fails() ? NULL : dma_alloc_coherent(dma->device, record->size, &record->bus, gfp);
     if (record->block == NULL) {
         kfree(record);
         return NULL;
@@ -180,10 +180,21 @@ static void *dma_alloc(ka_allocator *self, size_t size, size_t align, ka_flags f
     return record->block;
 }
 
+static void *dma_alloc(ka_allocator *self, size_t size, size_t align, ka_flags flags)
+{
+    gfp_t gfp;
+    void *block = NULL;
+    if (align <= PAGE_SIZE && ka_linux_gfp(self, size, flags, &gfp))
+        block = coherent_get(dma_of(self), size, align, gfp);
+    trace_ka_alloc("dma", block, size, align, flags, KA_RETURN_ADDRESS());
+    return block;
+}
+
 static void dma_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
     ka_dma_allocator *dma = dma_of(self);
     (void)align;
+    trace_ka_free("dma", block, size, KA_RETURN_ADDRESS());
     if (irqs_disabled()) {
         ka_report_misuse(KA_MISUSE_CONTEXT, self, block, size, KA_RETURN_ADDRESS());
         return;

@@ -1,6 +1,8 @@
 /* ports/linux/port.c: the cold half of the Linux port, and the module kernel_alloc.ko. */
 #include <linux/bug.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/panic.h>
 #include <linux/printk.h>
 #include <linux/random.h>
 #include <linux/topology.h>
@@ -8,6 +10,7 @@
 #include <ka/handler.h>
 #include <ka/hash.h>
 
+#include "ka_trace.h"
 #include "kernel_allocators.h"
 #include "ports/contract.h"
 
@@ -35,15 +38,47 @@ unsigned ka_port_node(void)
     return (unsigned)cpu_to_mem(raw_smp_processor_id());
 }
 
+struct ka_linux_parameters ka_linux_parameters = { .leak_reports = 1 };
+
+module_param_named(hardened, ka_linux_parameters.hardened, bool, 0644);
+MODULE_PARM_DESC(hardened, "heaps made from now on report every misuse at once, clear and delay what is freed (N)");
+module_param_named(panic_on_misuse, ka_linux_parameters.panic_on_misuse, bool, 0644);
+MODULE_PARM_DESC(panic_on_misuse, "panic at the first misuse that is not a leak (N)");
+module_param_named(leak_reports, ka_linux_parameters.leak_reports, uint, 0644);
+MODULE_PARM_DESC(leak_reports, "what is said of leaks: 0 nothing, 1 their sum, 2 each block (1)");
+module_param_named(heap_limit_mib, ka_linux_parameters.heap_limit_mib, ulong, 0644);
+MODULE_PARM_DESC(heap_limit_mib, "no heap made from now on has more, MiB; 0: as its owner says (0)");
+module_param_named(keep_kib, ka_linux_parameters.keep_kib, ulong, 0644);
+MODULE_PARM_DESC(keep_kib, "free memory that each heap keeps under memory pressure, KiB (0)");
+
+void ka_linux_misuse(void *context, ka_misuse kind, ka_allocator *allocator, const void *block, size_t size,
+                     const void *site)
+{
+    (void)context;
+    trace_ka_misuse(ka_misuse_name(kind), allocator->ops->name, block, size, site);
+    if (kind == KA_MISUSE_LEAK && READ_ONCE(ka_linux_parameters.leak_reports) < (block == NULL ? 1 : 2))
+        return;
+    pr_warn("kernel_alloc: %s: %s: block %p, %zu bytes, called from %pS\n", allocator->ops->name, ka_misuse_name(kind),
+            block, size, site);
+    if (kind != KA_MISUSE_LEAK && READ_ONCE(ka_linux_parameters.panic_on_misuse))
+        panic("kernel_alloc: misuse, and the parameter panic_on_misuse is set");
+}
+
 static int __init start(void)
 {
+    ka_set_misuse_handler(ka_linux_misuse, NULL);
     ka_linux_physical_start();
-    return ka_linux_heaps_start();
+    ka_linux_debug_start();
+    int error = ka_linux_heaps_start();
+    if (error != 0)
+        ka_linux_debug_end();
+    return error;
 }
 
 static void __exit end(void)
 {
     ka_linux_heaps_end();
+    ka_linux_debug_end();
     ka_linux_physical_end();
 }
 

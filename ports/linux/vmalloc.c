@@ -1,18 +1,23 @@
 /* vmalloc.c: ka_vmalloc, large and virtually contiguous memory; ka_kvmalloc, kmalloc first.
  *
- * vmalloc aligns to a page and has no way to ask for more that a module can call. A larger alignment takes as much more,
- * and the word in front of the block, which is room that this added, says where the area begins.
+ * vmalloc aligns to a page and has no way to ask for more that a module can call. A larger alignment takes as much
+ * more, and the word in front of the block, which is room that this added, says where the area begins.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "ka_trace.h"
 #include "kernel_allocators.h"
 
 void *ka_linux_vmalloc(size_t size, size_t align, gfp_t gfp, int node)
 {
+    if (ka_linux_fails())
+        return NULL;
+    if (align <= PAGE_SIZE && node != NUMA_NO_NODE)
+        return (gfp & __GFP_ZERO) != 0 ? vzalloc_node(size, node) : vmalloc_node(size, node);
     if (align <= PAGE_SIZE)
-        return node == NUMA_NO_NODE ? __vmalloc(size, gfp) : vmalloc_node(size, node);
+        return __vmalloc(size, gfp);
     if (size > PTRDIFF_MAX - 2 * align)
         return NULL;
     char *area = __vmalloc(size + align, gfp);
@@ -42,11 +47,14 @@ static bool sleeping_gfp(ka_allocator *self, size_t size, ka_flags flags, gfp_t 
 static void *vmalloc_alloc(ka_allocator *self, size_t size, size_t align, ka_flags flags)
 {
     gfp_t gfp;
-    return sleeping_gfp(self, size, flags, &gfp) ? ka_linux_vmalloc(size, align, gfp, node_of(self)) : NULL;
+    void *block = sleeping_gfp(self, size, flags, &gfp) ? ka_linux_vmalloc(size, align, gfp, node_of(self)) : NULL;
+    trace_ka_alloc("vmalloc", block, size, align, flags, KA_RETURN_ADDRESS());
+    return block;
 }
 
 static void vmalloc_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
+    trace_ka_free("vmalloc", block, size, KA_RETURN_ADDRESS());
     if (ka_linux_may_free(self, block, size))
         ka_linux_vfree(block, align);
 }
@@ -55,15 +63,19 @@ static void vmalloc_free(ka_allocator *self, void *block, size_t size, size_t al
 static void *kvmalloc_alloc(ka_allocator *self, size_t size, size_t align, ka_flags flags)
 {
     gfp_t gfp;
-    if (!sleeping_gfp(self, size, flags, &gfp))
-        return NULL;
-    bool small = size <= PAGE_SIZE && align <= PAGE_SIZE;
-    void *block = ka_linux_kmalloc(size, align, small ? gfp : gfp | __GFP_NORETRY, node_of(self));
-    return block != NULL || small ? block : ka_linux_vmalloc(size, align, gfp, node_of(self));
+    void *block = NULL;
+    bool small = size <= PAGE_SIZE && align <= PAGE_SIZE, may = sleeping_gfp(self, size, flags, &gfp);
+    if (may)
+        block = ka_linux_kmalloc(size, align, small ? gfp : gfp | __GFP_NORETRY, node_of(self));
+    if (block == NULL && may && !small)
+        block = ka_linux_vmalloc(size, align, gfp, node_of(self));
+    trace_ka_alloc("kvmalloc", block, size, align, flags, KA_RETURN_ADDRESS());
+    return block;
 }
 
 static void kvmalloc_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
+    trace_ka_free("kvmalloc", block, size, KA_RETURN_ADDRESS());
     if (!ka_linux_may_free(self, block, size))
         return;
     if (is_vmalloc_addr(block))

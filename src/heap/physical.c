@@ -2,19 +2,19 @@
  *
  * Whole pages, and everything where blocks are exclusive, come from the frame engine as one run and go back as one:
  * no lock, nothing remembered here (the engine remembers the length where it tracks blocks). Smaller blocks are packed
- * into pages in units of 16 bytes, first fit; what is taken stands in a record outside of the page, so that a page can be
- * used up to its last byte and a device that writes where it should not cannot damage the record:
+ * into pages in units of 16 bytes, first fit; what is taken stands in a record outside of the page, so that a page can
+ * be used up to its last byte and a device that writes where it should not cannot damage the record:
  *
  *     page     |AAAA|BB|..|CCCCCCCC|....        unit: 16 bytes
  *     used      1111 11 00 11111111 0000
  *     last      0001 01 00 00000001 0000        of each block
  *
  * Records are found by the page's address in 32 buckets; pages with room are in a list, the newest first. A page goes
- * back to the engine with its last block, but for a few that are kept where the source is slow. The first few records lie in the instance; then pages are taken for more, and
- * given back at the end.
+ * back to the engine with its last block, but for a few that are kept where the source is slow. The first few records
+ * lie in the instance; then pages are taken for more, and given back at the end.
  *
- * One lock for the packed pages of all instances: taken for a search of some words, not while a page is got. Shortcoming: a search looks at each
- * page with room. A block that fits none costs that.
+ * One lock for the packed pages of all instances: taken for a search of some words, not while a page is got or given
+ * back. Shortcoming: a search looks at each page with room. A block that fits none costs that.
  */
 #include "heap/physical.h"
 
@@ -306,11 +306,11 @@ static unsigned char *page_drop(ka_physical_allocator *p, ka_physical_page *page
     return memory;
 }
 
-/* A kernel's own allocator may not be called with interrupts off: not with the lock held. */
+/* A kernel's own allocator may not be called with interrupts off: not with the lock held. Where it may not be called at
+ * all it reports that, and the page is lost. */
 static void page_give(ka_physical_allocator *p, unsigned char *memory)
 {
-    bool done = pages_free(p, memory, 1, PAGE);
-    KA_ASSERT(done);
+    (void)pages_free(p, memory, 1, PAGE);
 }
 
 static void count_in(ka_physical_allocator *p, size_t bytes)

@@ -15,8 +15,8 @@ static struct {
     void (*function)(void);
 } interrupt;
 
-/* Only PREEMPT_RT needs to be told that it shall be a hard interrupt; elsewhere that would say that it is one there too,
- * and the kernel's own check of such promises would complain. */
+/* Only PREEMPT_RT needs to be told that it shall be a hard interrupt; elsewhere that would say that it is one there
+ * too, and the kernel's own check of such promises would complain. */
 #define INTERRUPT_MODE (IS_ENABLED(CONFIG_PREEMPT_RT) ? HRTIMER_MODE_REL_HARD : HRTIMER_MODE_REL)
 
 static enum hrtimer_restart run_now(struct hrtimer *timer)

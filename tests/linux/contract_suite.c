@@ -144,9 +144,13 @@ static void nodes(void)
     ka_kmalloc_init(&near, first_online_node);
     alignments_of(&near.allocator);
     ka_vmalloc_init(&near, first_online_node);
-    void *block = ka_alloc(&near.allocator, 10000, 16, 0);
-    KIT_EXPECT(aligned(block, 4096));
-    ka_free(&near.allocator, block, 10000, 16);
+    for (unsigned i = 0; i < 20; i++) { /* what was given back comes back, soon or late */
+        void *block = ka_alloc(&near.allocator, 10000, 16, i % 2 == 0 ? 0 : KA_ZERO);
+        KIT_CHECK(aligned(block, 4096));
+        KIT_EXPECT(i % 2 == 0 || memchr_inv(block, 0, 10000) == NULL);
+        memset(block, 0xAA, 10000);
+        ka_free(&near.allocator, block, 10000, 16);
+    }
 }
 
 static void one_size(void)

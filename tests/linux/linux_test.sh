@@ -1,11 +1,12 @@
 #!/bin/sh
-# linux_test.sh: the module in a Linux kernel in QEMU, two CPUs, two memory nodes: built, loaded, tested, unloaded. Any BUG
-# or WARNING of the kernel fails. Prints TAP.
-# Usage: linux_test.sh                        Debian's kernel for which headers are installed, once as it comes and once with
-#                                             slub_debug, which finds what is written outside of a block or after its end;
-#                                             built, too, for all other kernels whose headers are installed
-#        linux_test.sh KERNEL BUILD [WORDS]   the kernel in the folder KERNEL (its image, and the file `release`), whose
-#                                             modules are built in BUILD; WORDS for its command line
+# linux_test.sh: the module in a Linux kernel in QEMU, two CPUs, two memory nodes: built, loaded, tested, unloaded. Any
+# BUG or WARNING of the kernel fails. Prints TAP.
+# Usage: linux_test.sh
+#   Debian's kernel for which headers are installed, once as it comes and once with slub_debug, which finds what is written
+#   outside of a block or after its end; built, too, for all other kernels whose headers are installed
+#        linux_test.sh KERNEL BUILD [WORDS]
+#   the kernel in the folder KERNEL (its image, and the file `release`), whose modules are built in BUILD; WORDS for its
+#   command line
 set -eu
 cd "$(dirname "$0")/../.."
 work=$(pwd)/build/linux
@@ -39,7 +40,7 @@ build()
 boot()
 {
     start=$(date +%s)
-    CPUS=$3 CHECK=tests/linux/guest_check.sh tools/run-linux.sh "$kernel" "$2" \
+    CPUS=$3 PREPARE=tests/linux/guest_prepare.sh CHECK=tests/linux/guest_check.sh tools/run-linux.sh "$kernel" "$2" \
         "$work/module/$release/kernel_alloc.ko" "$work/module/$release-tests/kernel_alloc_test.ko" \
         "$work/module/$release-examples/ka_ring.ko" >"$work/console" 2>&1 || true
     echo "# $1: $(($(date +%s) - start)) seconds"
@@ -58,10 +59,27 @@ boot()
     grep -q 'the modules are gone' "$work/console" && grep -q 'reboot: Power down' "$work/console" && s=0 || s=1
     result "$1: the modules were unloaded" "$s"
     grep -E 'BUG|WARNING|KASAN|lockdep|Call Trace|Oops|panic|kmemleak|unreferenced|kernel_alloc: ' "$work/console" |
-        grep -vE 'ommand line|taint|panic=|oops=|panic_on|Lock dependency validator|MAX_LOCKDEP|KernelAddressSanitizer initialized|kmemleak: (Kernel memory leak detector initialized|Automatic)|RCU lockdep checking|TAP' >"$work/words" || true
+        grep -vE 'ommand line|taint|panic=|oops=|panic_on|TAP' |
+        grep -vE 'Lock dependency validator|MAX_LOCKDEP|RCU lockdep checking|KernelAddressSanitizer initialized' |
+        grep -vE 'kmemleak: (Kernel memory leak detector initialized|Automatic)' >"$work/words" || true
     [ ! -s "$work/words" ] && s=0 || s=1
     [ "$s" = 0 ] || { sed 's/^/# /' "$work/words"; tail -n 30 "$work/console" | sed 's/^/# /'; }
     result "$1: no complaint of the kernel" "$s"
+}
+
+# A misuse with the parameter panic_on_misuse: the kernel says what it was, and stops.
+boot_panic()
+{
+    poke=/sys/module/kernel_alloc_test/parameters/poke
+    echo "echo open >$poke; echo it is open; echo foreign >$poke; echo it goes on" >"$work/panic_check"
+    CHECK=$work/panic_check tools/run-linux.sh "$kernel" "" "$work/module/$release/kernel_alloc.ko panic_on_misuse=1" \
+        "$work/module/$release-tests/kernel_alloc_test.ko run=0" >"$work/console" 2>&1 || true
+    grep -q 'Kernel panic - not syncing: kernel_alloc: misuse' "$work/console" &&
+        grep -q 'kernel_alloc: heap: foreign pointer: block' "$work/console" &&
+        grep -q 'it is open' "$work/console" &&
+        ! grep -q 'it goes on' "$work/console" && s=0 || s=1
+    [ "$s" = 0 ] || tail -n 30 "$work/console" | sed 's/^/# /'
+    result "linux: panic_on_misuse" "$s"
 }
 
 end()
@@ -91,6 +109,7 @@ release=$(cat "$kernel/release")
 build "$release" "/lib/modules/$release/build" "$extra"
 boot "linux" "init_on_alloc=1" 2
 boot "linux, slub_debug" "slub_debug=FZPU" 2
+boot_panic
 others=0
 for other in /lib/modules/*/build; do
     name=$(basename "$(dirname "$other")")

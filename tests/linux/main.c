@@ -1,4 +1,4 @@
-/* main.c: the module kernel_alloc_test.ko. Loading it runs every suite, as TAP on the console. */
+/* main.c: the module kernel_alloc_test.ko. Loading it runs every suite, as TAP on the console, unless run=0. */
 #include <linux/module.h>
 #include <linux/vmalloc.h>
 
@@ -9,9 +9,13 @@
 
 enum { SUITE_BYTES = 1 << 20, HEAP_BYTES = 8 << 20 };
 
+static bool run_suites = true;
+module_param_named(run, run_suites, bool, 0);
+MODULE_PARM_DESC(run, "run the suites when loaded (Y)");
+
 unsigned misuses[KA_MISUSE_CONTEXT + 1];
 
-static void count_misuse(void *context, ka_misuse kind, ka_allocator *allocator, const void *block, size_t size,
+void count_misuse(void *context, ka_misuse kind, ka_allocator *allocator, const void *block, size_t size,
                          const void *site)
 {
     (void)context, (void)allocator, (void)block, (void)size, (void)site;
@@ -57,8 +61,28 @@ static void run_over_heaps(void)
     vfree(memory);
 }
 
+/* Over the kernel's own allocators, and a heap over its pages. */
+static void run_turns(void)
+{
+    static ka_linux_heap pages;
+    suite = (suite_env){ ka_kmalloc, SUITE_BYTES, SUITE_BYTES };
+    kit_run("turns over kmalloc", turns_suite.cases, turns_suite.count);
+    suite = (suite_env){ ka_kvmalloc, SUITE_BYTES, SUITE_BYTES };
+    kit_run("turns over kvmalloc", turns_suite.cases, turns_suite.count);
+    if (!ka_linux_heap_init(&pages, "turns", HEAP_BYTES, NUMA_NO_NODE)) {
+        kit_fail(__FILE__, __LINE__, "no heap");
+        return;
+    }
+    suite = (suite_env){ &pages.heap.allocator, SUITE_BYTES, HEAP_BYTES };
+    kit_run("turns over a heap", turns_suite.cases, turns_suite.count);
+    if (ka_linux_heap_fini(&pages) != 0)
+        kit_fail(__FILE__, __LINE__, "blocks are left in the heap");
+}
+
 static int __init start(void)
 {
+    if (!run_suites)
+        return 0;
     ka_set_misuse_handler(count_misuse, NULL);
     kit_set_output(write_line);
     kit_begin();
@@ -66,6 +90,8 @@ static int __init start(void)
     run(&contract_suite);
     run(&context_suite);
     run(&dma_suite);
+    run_turns();
+    run(&failing_suite);
     run(&pages_suite);
     run(&storm_suite);
     kit_end();
@@ -74,7 +100,7 @@ static int __init start(void)
 
 static void __exit end(void)
 {
-    ka_set_misuse_handler(NULL, NULL);
+    ka_set_misuse_handler(ka_linux_misuse, NULL);
 }
 
 module_init(start);

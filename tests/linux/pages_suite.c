@@ -1,4 +1,4 @@
-/* pages_suite.c: a heap over alloc_pages: it grows, gives back, shrinks under pressure, and loses nothing with a CPU. */
+/* pages_suite.c: a heap over alloc_pages: it grows, gives back, shrinks under pressure, loses nothing with a CPU. */
 #include <linux/cpu.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -61,30 +61,46 @@ static void bounded(void)
     KIT_EXPECT(ka_linux_heap_fini(&opened) == 0);
 }
 
+/* 64 KiB of one node, or a page when so much in a row is not there any more. */
+static struct page *pages_take(int node, unsigned *order)
+{
+    gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_THISNODE;
+    *order = 4;
+    struct page *page = alloc_pages_node(node, gfp, *order);
+    if (page == NULL)
+        page = alloc_pages_node(node, gfp, *order = 0);
+    return page;
+}
+
 /* Takes pages from the kernel until its reclaim has asked the heap for its free ones, or nothing is left. */
 static void memory_pressure(void)
 {
-    struct page *list = NULL;
+    struct taken {
+        struct taken *next;
+        unsigned order;
+    } *list = NULL;
     unsigned long taken = 0;
-    KIT_CHECK(ka_linux_heap_init(&opened, "pressure", LIMIT, NUMA_NO_NODE));
+    unsigned order;
+    int node = first_online_node;
+    KIT_CHECK(ka_linux_heap_init(&opened, "pressure", LIMIT, node));
     KIT_EXPECT(fill_and_empty());
     ka_heap_flush(&opened.heap);
     size_t before = total();
     while (total() >= before && taken < totalram_pages()) {
-        struct page *page = alloc_page(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY);
+        struct page *page = pages_take(node, &order);
         if (page == NULL)
             break;
-        page->private = (unsigned long)list;
-        list = page;
-        taken++;
+        struct taken *here = page_address(page);
+        *here = (struct taken){ list, order };
+        list = here;
+        taken += 1ul << order;
     }
     size_t after = total();
     kit_note("%lu pages taken; the heap went from %zu to %zu bytes", taken, before, after);
     while (list != NULL) {
-        struct page *next = (struct page *)list->private;
-        list->private = 0;
-        __free_page(list);
-        list = next;
+        struct taken *here = list;
+        list = here->next;
+        free_pages((unsigned long)here, here->order);
     }
     KIT_EXPECT(after < before);
     KIT_CHECK_SOUND(ka_heap_check(&opened.heap));
@@ -143,7 +159,25 @@ static void a_cpu_goes(void)
     KIT_EXPECT(ka_linux_heap_fini(&opened) == 0);
 }
 
+/* A heap's segments are on its node. */
+static void nodes(void)
+{
+    int node;
+    for_each_online_node(node)
+    {
+        KIT_CHECK(ka_linux_heap_init(&opened, "node", LIMIT, node));
+        void *small = ka_heap_alloc(&opened.heap, SMALL, 16, 0), *large = ka_heap_alloc(&opened.heap, 3 * BLOCK, 16, 0);
+        KIT_EXPECT(small != NULL && large != NULL);
+        KIT_EXPECT(page_to_nid(virt_to_page(small)) == node && page_to_nid(virt_to_page(large)) == node);
+        ka_heap_free(&opened.heap, small, SMALL, 16);
+        ka_heap_free(&opened.heap, large, 3 * BLOCK, 16);
+        KIT_EXPECT(ka_linux_heap_fini(&opened) == 0);
+    }
+    kit_note("%u nodes", num_online_nodes());
+}
+
 static const kit_case cases[] = {
+    { "nodes", nodes },
     { "grows and gives back", grows_and_gives_back },
     { "bounded", bounded },
     { "memory pressure", memory_pressure },

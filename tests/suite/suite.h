@@ -28,5 +28,6 @@ extern suite_env suite;
 extern const kit_suite heap_suite;  /* the interface of any heap, and regions of its own */
 extern const kit_suite map_suite;   /* map, set, hash map, hash set, string */
 extern const kit_suite owner_suite; /* box, vec, rc */
+extern const kit_suite turns_suite; /* owners and collections while each allocation fails in turn */
 
 #endif
