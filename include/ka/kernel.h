@@ -4,7 +4,8 @@
  * which (ka/types.h), and what cannot be honoured gives NULL.
  *
  * Bare metal: `locked` over `region`. KA_ANY_CONTEXT and KA_PAGEABLE are refused; memory is backed by frames on demand,
- * without waiting, up to a limit set at boot.
+ * without waiting, up to a limit set at boot. Linux: kmalloc (<ka/linux.h>). Windows: the non-paged pool, with a tag, up
+ * to DISPATCH_LEVEL (<ka/windows.h>).
  */
 #ifndef KA_KERNEL_H
 #define KA_KERNEL_H
