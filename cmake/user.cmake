@@ -29,14 +29,16 @@ foreach(library ka ka_shared)
     target_link_libraries(${library} PUBLIC Threads::Threads)
 endforeach()
 
-# The C library's names, for LD_PRELOAD. Sanitizers bring their own malloc.
+# The C library's names, for LD_PRELOAD. Sanitizers bring their own malloc. What malloc does not need is left out, and
+# the library's own names stay inside: every program pays for the pages of it, and may have a libka of its own.
 if(NOT KA_SANITIZE)
-    add_library(ka_malloc SHARED ${objects} ports/user/malloc.c)
+    add_library(ka_malloc SHARED ports/user/malloc.c)
+    target_link_options(ka_malloc PRIVATE -Wl,--exclude-libs,ALL)
     set_target_properties(ka_malloc PROPERTIES OUTPUT_NAME ka-malloc C_VISIBILITY_PRESET hidden)
     target_include_directories(ka_malloc PRIVATE ports/user)
     target_compile_definitions(ka_malloc PRIVATE _GNU_SOURCE)
     target_compile_options(ka_malloc PRIVATE -fno-builtin-malloc -ftls-model=initial-exec)
-    target_link_libraries(ka_malloc PRIVATE ka_flags Threads::Threads dl)
+    target_link_libraries(ka_malloc PRIVATE ka ka_flags Threads::Threads dl)
 endif()
 
 include(cmake/install.cmake)

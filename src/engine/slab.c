@@ -54,9 +54,13 @@
 #include "engine/slab.h"
 
 #include "base/assert.h"
+#include "base/math.h"
 
 /* Up to so many words of hints are searched without a summary. */
 #define HINT_WORDS_PLAIN 8u
+
+/* Words of hints of one class that lie together: a cache line of them. */
+#define GROUP 8u
 
 /* ---- pure functions ---- */
 
@@ -93,31 +97,46 @@ static const ka_class *class_get(const ka_slabs *slabs, unsigned class)
 
 /* ---- hints ---- */
 
-static uint64_t *hints_of(const ka_slabs *slabs, unsigned class)
+/* Where word `at` of a class lies in an array of `words` for each class: eight of them together, a cache line, then the
+ * eight of the next class. So a heap touches lines in proportion to the pages that it uses, not some for each class, and
+ * classes share no line. Arrays of fewer words have them class by class. */
+static size_t grouped(const ka_slabs *slabs, uint32_t words, unsigned class, uint32_t at)
 {
-    return slabs->hints + (size_t) class * (slabs->hint_words + slabs->summary_words);
+    return words < GROUP ? (size_t) class * words + at
+                         : ((size_t)(at / GROUP) * slabs->class_count + class) * GROUP + at % GROUP;
 }
 
-static uint64_t *summary_of(const ka_slabs *slabs, unsigned class)
+static size_t grouped_words(uint32_t words)
 {
-    return hints_of(slabs, class) + slabs->hint_words;
+    return words < GROUP ? words : ka_round_up(words, GROUP);
+}
+
+static uint64_t *hint_at(const ka_slabs *slabs, unsigned class, uint32_t at)
+{
+    return &slabs->hints[grouped(slabs, slabs->hint_words, class, at)];
+}
+
+static uint64_t *summary_at(const ka_slabs *slabs, unsigned class, uint32_t at)
+{
+    return &slabs->hints[slabs->class_count * grouped_words(slabs->hint_words) +
+                         grouped(slabs, slabs->summary_words, class, at)];
 }
 
 static void hint_set(ka_slabs *slabs, unsigned class, uint32_t page)
 {
     uint32_t at = page / 64;
-    uint64_t before = ka_fetch_or_64(hints_of(slabs, class) + at, UINT64_C(1) << page % 64);
+    uint64_t before = ka_fetch_or_64(hint_at(slabs, class, at), UINT64_C(1) << page % 64);
     if (before == 0 && slabs->summary_words != 0)
-        (void)ka_fetch_or_64(summary_of(slabs, class) + at / 64, UINT64_C(1) << at % 64);
+        (void)ka_fetch_or_64(summary_at(slabs, class, at / 64), UINT64_C(1) << at % 64);
 }
 
 static void hint_clear(ka_slabs *slabs, unsigned class, uint32_t page)
 {
     uint32_t at = page / 64;
-    uint64_t *hints = hints_of(slabs, class) + at, *summary = summary_of(slabs, class) + at / 64;
-    uint64_t bit = UINT64_C(1) << page % 64;
+    uint64_t *hints = hint_at(slabs, class, at), bit = UINT64_C(1) << page % 64;
     if (ka_fetch_and_64(hints, ~bit) != bit || slabs->summary_words == 0)
         return;
+    uint64_t *summary = summary_at(slabs, class, at / 64);
     (void)ka_fetch_and_64(summary, ~(UINT64_C(1) << at % 64));
     if (ka_load_acquire_64(hints) != 0)
         (void)ka_fetch_or_64(summary, UINT64_C(1) << at % 64);
@@ -148,13 +167,12 @@ static uint32_t hint_next_word(const ka_slabs *slabs, unsigned class, uint32_t a
 {
     if (slabs->summary_words == 0 || at >= end)
         return at;
-    const uint64_t *summary = summary_of(slabs, class);
     uint32_t i = at / 64;
-    uint64_t seen = ka_load_relaxed_64(&summary[i]) & ~ka_low_mask(at % 64);
+    uint64_t seen = ka_load_relaxed_64(summary_at(slabs, class, i)) & ~ka_low_mask(at % 64);
     while (seen == 0) {
         if (++i * 64 >= end)
             return end;
-        seen = ka_load_relaxed_64(&summary[i]);
+        seen = ka_load_relaxed_64(summary_at(slabs, class, i));
     }
     return i * 64 + ka_lowest_bit(seen);
 }
@@ -162,12 +180,11 @@ static uint32_t hint_next_word(const ka_slabs *slabs, unsigned class, uint32_t a
 /* The first page at or after `page` with a hint, or KA_NO_PAGE. */
 static uint32_t hint_next(const ka_slabs *slabs, unsigned class, uint32_t page)
 {
-    const uint64_t *hints = hints_of(slabs, class);
     uint64_t mask = ~ka_low_mask(page % 64);
     uint32_t end = (uint32_t)ka_words_for(ka_load_relaxed_32(&slabs->open));
     for (uint32_t at = hint_next_word(slabs, class, page / 64, end); at < end;
          at = hint_next_word(slabs, class, at + 1, end)) {
-        uint64_t seen = ka_load_relaxed_64(&hints[at]);
+        uint64_t seen = ka_load_relaxed_64(hint_at(slabs, class, at));
         if (at == page / 64)
             seen &= mask;
         if (seen != 0)
@@ -207,14 +224,14 @@ static void word_return(ka_slabs *slabs, uint64_t *word, uint64_t bits)
 
 /* ---- make, take, reclaim ---- */
 
-size_t ka_slabs_hint_words(size_t page_count)
+size_t ka_slabs_hint_words(size_t page_count, unsigned class_count)
 {
     uint32_t words = (uint32_t)ka_words_for(page_count);
-    return KA_CLASS_COUNT * (size_t)(words + summary_words_for(words));
+    return class_count * (grouped_words(words) + grouped_words(summary_words_for(words)));
 }
 
 void ka_slabs_init(ka_slabs *slabs, uintptr_t base, uint32_t page_count, const ka_classes *classes, uint32_t *pages,
-                   uint8_t *map, uint64_t *words, uint64_t *hints)
+                   uint8_t *map, uint64_t *words, uint64_t *hints, unsigned class_count)
 {
     KA_ASSERT(page_count < KA_PAGE_LIMIT && base % ((uintptr_t)1 << classes->page_shift) == 0);
     uint32_t hint_words = (uint32_t)ka_words_for(page_count);
@@ -229,6 +246,7 @@ void ka_slabs_init(ka_slabs *slabs, uintptr_t base, uint32_t page_count, const k
         .page_shift = classes->page_shift,
         .hint_words = hint_words,
         .summary_words = summary_words_for(hint_words),
+        .class_count = class_count,
     };
 }
 
@@ -524,8 +542,8 @@ uint32_t ka_slab_next(const ka_slabs *slabs, uint32_t page)
 static bool hint_is_set(const ka_slabs *slabs, unsigned class, uint32_t page)
 {
     uint32_t at = page / 64;
-    return ka_bit_get(hints_of(slabs, class), page) &&
-           (slabs->summary_words == 0 || ka_bit_get(summary_of(slabs, class), at));
+    return (*hint_at(slabs, class, at) >> page % 64 & 1) != 0 &&
+           (slabs->summary_words == 0 || (*summary_at(slabs, class, at / 64) >> at % 64 & 1) != 0);
 }
 
 static const char *slab_check(const ka_slabs *slabs, uint32_t page, unsigned class)

@@ -30,6 +30,7 @@ typedef struct ka_slabs {
     uint32_t open;          /* pages from here on were never a slab: no search goes there */
     uint32_t hint_words;    /* for each class: one bit per page */
     uint32_t summary_words; /* for each class: one bit per word of hints; 0 where there are few */
+    uint32_t class_count;   /* classes from 0 on that have hints */
 } ka_slabs;
 
 /* Blocks of one word: bit i stands for the block at first + i * size. All zero: none. */
@@ -61,7 +62,7 @@ static inline size_t ka_slabs_words(size_t page_count, unsigned page_shift)
 {
     return page_count << (page_shift - 10);
 }
-size_t ka_slabs_hint_words(size_t page_count);
+size_t ka_slabs_hint_words(size_t page_count, unsigned class_count);
 
 /* Makes the record of a segment. No page is a slab yet.
  *
@@ -69,11 +70,12 @@ size_t ka_slabs_hint_words(size_t page_count);
  * pages    page_count descriptors, all KA_PAGE_IDLE
  * map      page_count zeros, or NULL
  * words    ka_slabs_words(page_count, page_shift) zeros
- * hints    ka_slabs_hint_words(page_count) zeros
+ * hints    ka_slabs_hint_words(page_count, class_count) zeros
+ * class_count  so many of the classes are used, from the first on
  * cost     constant
  */
 void ka_slabs_init(ka_slabs *slabs, uintptr_t base, uint32_t page_count, const ka_classes *classes, uint32_t *pages,
-                   uint8_t *map, uint64_t *words, uint64_t *hints);
+                   uint8_t *map, uint64_t *words, uint64_t *hints, unsigned class_count);
 
 /* Makes a slab of a run that the caller owns, of exactly classes->of[class].pages pages, and takes the first blocks.
  *

@@ -36,12 +36,6 @@ static uintptr_t carve(uintptr_t *at, size_t bytes)
     return start;
 }
 
-/* The hints that the engine uses for its first class: it never looks at those of others. */
-static size_t hint_words(uint32_t count)
-{
-    return ka_slabs_hint_words(count) / KA_CLASS_COUNT;
-}
-
 /* A table in zeroed memory at `at`; returns its end. With `at` 0 nothing is written. */
 static uintptr_t table_lay_out(const ka_cache *cache, uintptr_t at, uint32_t count)
 {
@@ -49,12 +43,13 @@ static uintptr_t table_lay_out(const ka_cache *cache, uintptr_t at, uint32_t cou
     ka_cache_table *table = (ka_cache_table *)carve(&at, sizeof(ka_cache_table));
     uintptr_t bases = carve(&at, count * sizeof(uintptr_t));
     uintptr_t words = carve(&at, ka_slabs_words(count, classes->page_shift) * sizeof(uint64_t));
-    uintptr_t hints = carve(&at, hint_words(count) * sizeof(uint64_t));
+    uintptr_t hints = carve(&at, ka_slabs_hint_words(count, CACHE_CLASS + 1) * sizeof(uint64_t));
     uintptr_t pages = carve(&at, count * sizeof(uint32_t));
     if (table != NULL) {
         table->bases = (uintptr_t *)bases;
         table->count = count;
-        ka_slabs_init(&table->slabs, 0, count, classes, (uint32_t *)pages, NULL, (uint64_t *)words, (uint64_t *)hints);
+        ka_slabs_init(&table->slabs, 0, count, classes, (uint32_t *)pages, NULL, (uint64_t *)words, (uint64_t *)hints,
+                      CACHE_CLASS + 1);
     }
     return at;
 }

@@ -28,7 +28,7 @@ ka_segment_layout ka_segment_lay_out(const ka_heap *heap, uintptr_t record, uint
     l.pages = carve(&at, count * sizeof(uint32_t));
     l.map = heap->map_all != NULL ? 0 : carve(&at, count);
     l.words = carve(&at, ka_slabs_words(count, heap->page_shift) * sizeof(uint64_t));
-    l.hints = carve(&at, ka_slabs_hint_words(count) * sizeof(uint64_t));
+    l.hints = carve(&at, ka_slabs_hint_words(count, KA_CLASS_COUNT) * sizeof(uint64_t));
     l.runs = carve(&at, ka_runs_words(count) * sizeof(uint64_t));
     l.end = at;
     return l;
@@ -41,7 +41,7 @@ ka_segment *ka_segment_write(const ka_heap *heap, const ka_segment_layout *l, ui
     segment->base = base;
     segment->page_count = page_count;
     ka_slabs_init(&segment->slabs, base, page_count, &heap->table->classes, (uint32_t *)l->pages, (uint8_t *)map,
-                  (uint64_t *)l->words, (uint64_t *)l->hints);
+                  (uint64_t *)l->words, (uint64_t *)l->hints, KA_CLASS_COUNT);
     ka_runs_init(&segment->runs, base, page_count, heap->page_shift, (uint32_t *)l->pages, (uint64_t *)l->runs,
                  heap->has_source ? &heap->source : NULL);
     return segment;

@@ -29,7 +29,7 @@ static ka_classes classes;
 static ka_slabs slabs;
 static uint32_t descriptors[MANY];
 static uint64_t words[MANY << (SHIFT - 10)];
-static uint64_t hints[KA_CLASS_COUNT * (MANY / 64 + 2)];
+static uint64_t hints[KA_CLASS_COUNT * (MANY / 64 + 8)];
 static uint32_t page_count = PAGES;
 
 /* What an operation has in hand, at the start and at the end. */
@@ -107,11 +107,11 @@ static void reset_empty(void)
         descriptors[i] = KA_PAGE_IDLE;
     for (unsigned i = 0; i < ka_slabs_words(page_count, SHIFT); i++)
         words[i] = 0;
-    for (unsigned i = 0; i < ka_slabs_hint_words(page_count); i++)
+    for (unsigned i = 0; i < ka_slabs_hint_words(page_count, KA_CLASS_COUNT); i++)
         hints[i] = 0;
     for (unsigned i = 0; i < INTERLEAVE_MAX; i++)
         hands[i] = (hand){ 0 };
-    ka_slabs_init(&slabs, BASE, page_count, &classes, descriptors, NULL, words, hints);
+    ka_slabs_init(&slabs, BASE, page_count, &classes, descriptors, NULL, words, hints, KA_CLASS_COUNT);
 }
 
 /* Page 0 is a slab of class A, all free. */

@@ -200,7 +200,7 @@ static void setup(void)
     ka_classes_init(&classes, SHIFT, 1);
     for (unsigned i = 0; i < KINDS; i++)
         kinds[i] = ka_class_of(sizes[i]);
-    ka_slabs_init(&slabs, (uintptr_t)arena, PAGES, &classes, descriptors, map, words, hints);
+    ka_slabs_init(&slabs, (uintptr_t)arena, PAGES, &classes, descriptors, map, words, hints, KA_CLASS_COUNT);
     ka_runs_init(&runs, (uintptr_t)arena, PAGES, SHIFT, descriptors, maps, NULL);
     ka_runs_add(&runs, 0, PAGES, KA_RUNS_COMMITTED);
     kinds_used = control == RECLAIM_REREAD ? 2 : KINDS;

@@ -28,7 +28,7 @@ static void setup(uint32_t page_count, unsigned min_blocks)
     for (unsigned i = 0; i < KIT_COUNT(hints); i++)
         hints[i] = 0;
     ka_classes_init(&classes, SHIFT, min_blocks);
-    ka_slabs_init(&slabs, BASE, page_count, &classes, descriptors, map, words, hints);
+    ka_slabs_init(&slabs, BASE, page_count, &classes, descriptors, map, words, hints, KA_CLASS_COUNT);
 }
 
 static ka_slab_batch create(uint32_t page, unsigned class, unsigned max)
@@ -60,7 +60,7 @@ static ka_slab_result put(unsigned class, uint32_t count)
 static void an_empty_segment(void)
 {
     setup(PAGES, 16);
-    KIT_CHECK(ka_slabs_hint_words(PAGES) <= KIT_COUNT(hints));
+    KIT_CHECK(ka_slabs_hint_words(PAGES, KA_CLASS_COUNT) <= KIT_COUNT(hints));
     KIT_CHECK(ka_slabs_words(PAGES, SHIFT) == KIT_COUNT(words));
     ka_slab_batch batch;
     ka_slab_place place;
