@@ -1,8 +1,8 @@
 #!/bin/sh
 # Measures the region engine beside other allocators of fixed memory. 
 # Usage: bench/region/run.sh [ROUNDS] [NAME=PLUGIN.so]... [@TRACE[.xz]]...
-# Two builds of ours take part: as configured by default, and `ours-1` for a single range. Results: build/bench/region.csv,
-# region.md, region.svg. How to build a plug-in: docs/performance/region.md.
+# Two builds of ours take part: as configured by default, and `ours-1` for a single range. Results:
+# build/bench/region.csv, region.md, region.svg. How to build a plug-in: docs/performance/region.md.
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-gcc}
@@ -15,7 +15,8 @@ case ${1-} in [0-9]*)
 esac
 mkdir -p "$OUT"
 FLAGS="-O2 -std=c11 -fPIC -shared -Wl,-Bsymbolic -ffreestanding -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user"
-SOURCES="bench/region/plugins/ours.c src/engine/region.c src/engine/region_check.c src/base/alloc.c src/base/handler.c
+SOURCES="bench/region/plugins/ours.c src/engine/region.c src/engine/region_claim.c src/engine/region_check.c
+    src/base/alloc.c src/base/handler.c
     src/base/format.c ports/user/port.c"
 # shellcheck disable=SC2086
 $CC $FLAGS $SOURCES -o "$OUT/region-ours.so"

@@ -506,21 +506,16 @@ class Region:
 
     def range_blocks(self, r):
         count, base = int(r["granules"]), int(r["base"])
-        words = numbers(r["bits"], (count // 64 + 1) * 2, 8)
-        live, free = words[0::2], words[1::2]
-        both = [a | b for a, b in zip(live, free)]
+        starts, ends = (numbers(r[plane], (count + 1) // 64 + 1, 8) for plane in ("starts", "ends"))
         g = 1
         while g <= count:
             address = base + g * GRANULE
-            if bit(live, g):
-                end = next_bit(both, g + 1, count + 1)
-                yield Block(address, (end - g) * GRANULE,
-                            *((KEPT, "freed, not merged yet") if address == self.hot else (LIVE, "live")))
-            else:  # the header says the size, if the bits agree
-                end = g + numbers(address + 8, 1, 4)[0]
-                if not (g < end <= count + 1 and bit(free, end - 1)):
-                    end = next_bit(live, g + 1, count + 1)
-                yield Block(address, (end - g) * GRANULE, FREE, "free")
+            end = next_bit(starts, g + 1, count + 1)
+            if bit(ends, g):
+                state = FREE, "free"
+            else:
+                state = (KEPT, "freed, not merged yet") if address == self.hot else (LIVE, "live")
+            yield Block(address, (end - g) * GRANULE, *state)
             g = end
 
     def blocks(self):

@@ -34,8 +34,9 @@ typedef struct ka_region_range {
     uint32_t granules;  /* granules 1 to `granules` can be handed out */
     uint16_t bins;      /* length of `heads` */
     uint16_t summary;   /* words of `map` that are not zero */
+    uint64_t *starts;   /* a bit for each granule: a block starts here */
+    uint64_t *ends;     /* a bit for each granule: a free block's first or last */
     uint32_t *heads;    /* for each bin the first free block's granule, or 0 */
-    uint64_t *bits;     /* per 64 granules two words: starts of live blocks; ends of free blocks */
     uint64_t map[KA_REGION_MAP_WORDS]; /* bins that are not empty */
     size_t size;        /* bytes claimed, the record included */
 } ka_region_range;
@@ -45,6 +46,9 @@ typedef struct ka_region {
     void *hot;              /* the block allocated last */
     uint32_t hot_granules;  /* its size if it is free again and waits, not merged yet; else 0 */
     uint32_t lent_granules; /* its size if it is still live; else 0 */
+    uint32_t only_granules; /* those of the only range; 0 if there is none or more than one */
+    uint16_t range_count;
+    bool refilling;
     size_t live, peak;      /* bytes */
     size_t live_blocks;
     size_t free_blocks;     /* the hot one not counted */
@@ -53,8 +57,6 @@ typedef struct ka_region {
     void *refill_context;
     ka_region_range ranges[KA_CFG_REGION_RANGES];       /* by address */
     uint16_t best[2 * KA_CFG_REGION_RANGES];            /* a tournament of the ranges' highest bins */
-    uint16_t range_count;
-    bool refilling;
 } ka_region;
 
 /* Makes an empty region: it has no memory until ka_region_claim.
@@ -103,7 +105,7 @@ void ka_region_free(ka_region *region, void *block, size_t size, size_t align);
 
 /* Gives back a block whose size the caller does not know. NULL does nothing. So does the block of size 0, unless its
  * address (which is its alignment) lies inside a range.
- * cost  as ka_region_free, and one step for each 1 KiB of the block  */
+ * cost  as ka_region_free  */
 void ka_region_free_unsized(ka_region *region, void *block);
 
 /* Changes size and alignment of a block: in place if the neighbours allow it (also downwards, into a free block before
@@ -113,7 +115,7 @@ KA_MUST_USE void *ka_region_resize(ka_region *region, void *block, size_t old_si
                                    size_t new_align, ka_flags flags);
 
 /* Bytes of the block, found from the record; 0 if it is not a live block of this region.
- * cost  one step for each 1 KiB of the block  */
+ * cost  constant  */
 size_t ka_region_usable(const ka_region *region, const void *block);
 
 /* Visits every block, live and free, by address. cost  linear. */

@@ -6,16 +6,18 @@
  * A range, low addresses to the left:
  *
  *     granule 1                                                granules    n+1
- *     | live    | free: header . . . footer | live | live | free |  heads | bits  |
- *                                                                   `- the record -'
+ *     | live    | free: header . . . footer | live | live | free | starts | ends | heads |
+ *                                                                   `--- the record ---'
  *
- * - `bits`: two words for each 64 granules. The first has a bit for each granule where a live block starts. The second
- *   has a bit for the first and for the last granule of each free block. Nothing else is known of a live block: its
- * size is what its owner says, and the bits prove him right or wrong: a live start where the block begins, no bit
- * inside, some bit right behind its end. Granule n+1 counts as a live start, granule 0 as neither, so no search or
- * merge leaves the range.
- * - A free block holds a header (next, prev, size) in its first granule and its size again in its last four bytes. One
- *   granule has room for both. Links are granule numbers within the range: 4 bytes each, and easy to validate.
+ * - `starts`: a bit for each granule where a block starts, live or free. `ends`: a bit for the first and the last
+ *   granule of each free block. Nothing else is known of a live block: its size is what its owner says, and the bits
+ *   prove him right or wrong: a start where the block begins, which is no free one, none inside, one right behind its
+ *   end. Granule n+1 counts as a live start, granule 0 as neither, so no search or merge leaves the range.
+ * - A live block of 48 granules or more has its length in 32 bits of `ends` among its inner granules, whose bits say
+ *   nothing else. So one window of 57 bits, or a window and a length, prove any size: no bits are counted or scanned.
+ * - A free block holds a header (next, prev, check, size) in its first granule and its size again in its last four
+ *   bytes. One granule has room for both. Links are granule numbers within the range, 4 bytes each. `check` is the
+ *   exclusive or of the other three, the block's own number and a constant; a change of a link changes it alike.
  * - `heads`: free blocks are kept in lists by size ("bins"): one bin for each size below 32 granules, then 16 for each
  *   doubling. `map` and `summary` tell in a few instructions the first bin at or above a size that is not empty.
  *
@@ -23,32 +25,31 @@
  * the block is handed out, the rest takes its place in the list if it stays in the same bin. free looks at one bit on
  * each side to see whether a neighbour is free, and merges at once:
  *
- *     before   [ free a ][ live b ][ free c ]     F(b - 1): a ends there, and its footer says where it begins;
- *     after    [           free             ]     F(b + size): c begins there, and its header says its size
+ *     before   [ free a ][ live b ][ free c ]     ends(b - 1): a ends there, its footer says where it begins;
+ *     after    [           free             ]     ends(b + size): c begins there, its header says its size
  *
  * The block that was allocated last, the hot block, is remembered. If it is the next one to be freed, nothing has to be
  * proved, and it waits: it stays as it was, live by its bits, but free, and a request that it fits takes it back at
  * once. It is released, that is marked free and merged, by the next request that it does not fit; what looks at the
  * region (walk, stats, usable, the proof of a free) takes it for free and merged all the time.
  *
- * The usual alloc and free, of one range, by whole words of bits, are written out straight: every validation before the
- * first write, and whatever is unusual goes to the general path by a tail call. A link is validated where it is used:
- * when the block leaves its list.
+ * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
+ * first write, and whatever is unusual goes to the general path by a tail call.
  *
  * Several ranges are kept by address. A small tournament tree over their highest non-empty bins (`best`) finds the
  * first range that can serve, and a binary search finds the range of a block: logarithmic in the number of ranges.
  *
  * Trust. The record is out of reach of an overflow that stays inside the blocks. What lies in free blocks may have been
- * overwritten: a header counts only if the bits and the footer agree with it, and a link only if it leads to the start
- * of a free block that links back. A free block that fails is reported as damaged and left alone: it is lost, the heap
- * goes on.
+ * overwritten: a header counts only if its check agrees with it, a footer only if it leads to a header of that size,
+ * and a link is written to only if it leads to a block that links back. A header that is none any more is made to
+ * disagree with its check, so that stale memory is never taken for one. A free block that fails is reported as damaged
+ * and left alone: it is lost, the heap goes on. This finds accidents; whoever wants to forge a header can.
  *
  * Good fit by two-level segregated lists is from TLSF (Masmano, Ripoll, Crespo, Real: "TLSF: a new dynamic memory
  * allocator for real-time systems", 2004); boundary tags are Knuth's; bits out of line instead of headers are ours.
  *
- * Shortcomings. A request that only a block of its own bin would fit sees the first block of that bin alone. A free of
- * a large block reads one word of bits for each KiB of it, to prove the size. Two blocks can never be told apart by
- * more than their place: a stale pointer to a place that is live again frees the new block.
+ * Shortcomings. A request that only a block of its own bin would fit sees the first block of that bin alone. Two blocks
+ * can never be told apart by more than their place: a stale pointer to a place that is live again frees the new block.
  */
 #include <ka/handler.h>
 
@@ -59,32 +60,123 @@
 
 /* ---- release ---- */
 
-static const void *granules_release(ka_region *region, range *r, uint32_t g, uint32_t n)
-{
-    return granules_join(region, r, r, g, n, is_free_end(r, g - 1), is_free_end(r, g + n));
-}
-
 /* Makes a block that is no longer counted as live a free one. */
 static void block_release(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
 {
-    const void *damaged = granules_release(region, r, g, n);
+    length_clear(r, g, n);
+    const void *damaged = granules_join(region, r, g, n);
     tournament_update(region, r);
     if (KA_UNLIKELY(damaged != NULL))
         ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
 }
 
-/* Releases the hot block. Returns whether there was one. */
-static bool hot_release(ka_region *region, const void *site)
+static KA_NOINLINE void release_slowly(ka_region *region, uint32_t g, uint32_t n, const void *site)
 {
-    if (region->hot_granules == 0)
+    const void *damaged = granules_join(region, &region->ranges[0], g, n);
+    if (KA_UNLIKELY(damaged != NULL))
+        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
+}
+
+/* The free block behind, of `next` granules (0: none), is in no list any more; the one before cannot leave its own. */
+static KA_NOINLINE void release_joined(ka_region *region, uint32_t g, uint32_t n, uint32_t next, const void *site)
+{
+    const range *r = &region->ranges[0];
+    if (next != 0) {
+        bit_clear(r->starts, g + n);
+        bit_clear(r->ends, g + n);
+        bit_clear(r->ends, g + n + next - 1);
+        region->free_blocks--;
+    }
+    release_slowly(region, g, n + next, site);
+}
+
+/* The granules from g on become a free block of `all`, which has taken in everything but a free block before it, of
+ * `prev` granules (0: none). False if that one cannot be taken out of its list. */
+static KA_ALWAYS_INLINE bool block_grow(range *r, uint32_t g, uint32_t all, uint32_t prev)
+{
+    if (prev != 0 && same_bin(prev, all)) {
+        block_change_size(r, g, prev, all); /* it stays where it is */
+        return true;
+    }
+    if (prev != 0 && KA_UNLIKELY(!list_remove(r, g, prev)))
         return false;
+    list_push(r, g, all, bin_of(all));
+    return true;
+}
+
+/* A live block of the only range, its length cleared, becomes free. Which neighbours are free is known; whatever is not
+ * as it should be goes to the ways above. */
+static KA_ALWAYS_INLINE void release(ka_region *region, uint32_t g, uint32_t n, bool before, bool behind,
+                                     const void *site)
+{
+    range *r = &region->ranges[0];
+    uint32_t prev = before ? size_before(r, g) : 0, next = behind ? size_behind(r, g + n) : 0, end = g + n;
+    uint32_t all = prev + n + next;
+    bool sound = (!before || prev != 0) && (!behind || next != 0), placed = false;
+    if (sound && behind && !before && same_bin(next, all))
+        sound = placed = list_replace(r, end, g, all, bin_of(all));
+    else if (sound && behind && (sound = list_remove(r, end, next)))
+        block_wipe(r, end);
+    if (KA_UNLIKELY(!sound)) {
+        release_slowly(region, g, n, site);
+        return;
+    }
+    if (!placed && KA_UNLIKELY(!block_grow(r, g - prev, all, prev))) {
+        release_joined(region, g, n, next, site);
+        return;
+    }
+    region->free_blocks += (size_t)1 - before - behind;
+    bits_release(r, g, n, prev, next);
+}
+
+static KA_NOINLINE void release_alone(ka_region *region, uint32_t g, uint32_t n, const void *site)
+{
+    release(region, g, n, false, false, site);
+}
+
+static KA_NOINLINE void release_behind_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
+{
+    release(region, g, n, true, false, site);
+}
+
+static KA_NOINLINE void release_before_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
+{
+    release(region, g, n, false, true, site);
+}
+
+static KA_NOINLINE void release_between_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
+{
+    release(region, g, n, true, true, site);
+}
+
+/* The four ways, each in code of its own. */
+static KA_ALWAYS_INLINE void release_between(ka_region *region, uint32_t g, uint32_t n, bool before, bool behind,
+                                             const void *site)
+{
+    if (!behind && !before)
+        release_alone(region, g, n, site);
+    else if (!behind)
+        release_behind_free(region, g, n, site);
+    else if (!before)
+        release_before_free(region, g, n, site);
+    else
+        release_between_free(region, g, n, site);
+}
+
+/* Releases the hot block. */
+static KA_NOINLINE void hot_release(ka_region *region, const void *site)
+{
     range *r = range_of(region, (uintptr_t)region->hot);
     uint32_t g = (uint32_t)(((uintptr_t)region->hot - r->base) / KA_REGION_GRANULE);
     uint32_t n = region->hot_granules;
     region->hot = NULL;
     region->hot_granules = 0;
-    block_release(region, r, g, n, site);
-    return true;
+    if (KA_UNLIKELY(region->only_granules == 0)) {
+        block_release(region, r, g, n, site);
+        return;
+    }
+    length_clear(r, g, n);
+    release_between(region, g, n, is_free_end(r, g - 1), is_free_end(r, g + n), site);
 }
 
 /* ---- alloc ---- */
@@ -108,7 +200,7 @@ static uint32_t bin_first_sound(ka_region *region, range *r, uint32_t *bin)
         if (*bin == NO_BIN)
             return 0;
         uint32_t g = r->heads[*bin];
-        if (KA_LIKELY(block_size_sound(r, g) && bin_of(block_at(r, g)->size) == *bin && block_links_sound(r, g, *bin)))
+        if (KA_LIKELY(block_sound(r, g) && block_links_sound(r, g, *bin)))
             return g;
         bin_abandon(region, r, *bin);
     }
@@ -128,69 +220,70 @@ static KA_ALWAYS_INLINE void live_subtract(ka_region *region, size_t n)
     region->live -= n * KA_REGION_GRANULE;
 }
 
-/* What is to be done for a new live block besides its bits. No block is hot. */
-static KA_ALWAYS_INLINE void *block_hand_out(ka_region *region, range *r, uint32_t g, uint32_t n)
+/* What is to be done for a new live block besides its bits and lists. No block is hot. */
+static KA_ALWAYS_INLINE void *block_lend(ka_region *region, const range *r, uint32_t g, uint32_t n)
 {
-    void *block = block_at(r, g);
     live_add(region, n);
-    region->hot = block;
     region->lent_granules = n;
-    if (KA_UNLIKELY(region->range_count > 1))
-        tournament_update(region, r);
-    return block;
+    return region->hot = block_at(r, g);
 }
 
-/* Takes n granules from the front of the free block at g, which is the first one in the list of `bin`. False, and
- * nothing is written, if it is not as such a block must be. */
-static KA_ALWAYS_INLINE bool block_take_front(ka_region *region, range *r, const range *v, uint32_t bin, uint32_t g,
-                                              uint32_t size, uint32_t n)
+static void *block_hand_out(ka_region *region, range *r, uint32_t g, uint32_t n)
 {
-    uint32_t next = block_at(v, g)->next, rest = size - n, rest_bin = bin_of(rest), begin = g + n;
-    if (KA_UNLIKELY(!block_size_sound(v, g) || block_at(v, g)->prev != 0))
-        return false;
-    if (next != 0 && KA_UNLIKELY(!link_leads_to_free(v, next) || block_at(v, next)->prev != g))
-        return false;
-    bits_take(v, g, n, rest);
+    tournament_update(region, r);
+    return block_lend(region, r, g, n);
+}
+
+/* Takes n granules from the front of the sound free block at g, which is the first one in the list of `bin`. */
+static KA_ALWAYS_INLINE void block_take_front(ka_region *region, range *r, uint32_t bin, uint32_t g, uint32_t n,
+                                              uint32_t rest)
+{
+    uint32_t next = block_at(r, g)->next, begin = g + n;
+    block_wipe(r, g);
+    bits_take(r, g, n, rest);
     if (rest != 0) {
-        block_set_size(v, begin, rest);
+        uint32_t rest_bin = bin_of(rest);
         if (rest_bin == bin) { /* it takes the place of the whole */
-            v->heads[bin] = begin;
-            block_at(v, begin)->next = next;
-            block_at(v, begin)->prev = 0;
+            free_block *block = block_at(r, begin);
+            r->heads[bin] = begin;
+            block->next = next;
+            block->prev = 0;
+            block->check = next ^ rest ^ begin ^ CHECK_KEY;
+            block->size = rest;
+            block_footer(r, begin + rest)->size = rest;
             if (next != 0)
-                block_at(v, next)->prev = begin;
-            return true;
+                prev_change(block_at(r, next), g, begin);
+            return;
         }
-        list_push(r, v, begin, rest_bin);
+        list_push(r, begin, rest, rest_bin);
         region->free_blocks++;
     }
     region->free_blocks--;
-    v->heads[bin] = next;
+    r->heads[bin] = next;
     if (next != 0)
-        block_at(v, next)->prev = 0;
+        prev_change(block_at(r, next), g, 0);
     else
         bin_mark_empty(r, bin);
-    return true;
 }
 
 /* For range_alloc, where the first list has a block that is too small or damaged: the bin of another, or NO_BIN. */
-static KA_NOINLINE uint32_t range_skip(ka_region *region, range *r, uint32_t n, uint32_t bin)
+static KA_NOINLINE uint32_t range_skip(ka_region *region, range *r, uint32_t bin)
 {
-    uint32_t size = block_at(r, r->heads[bin])->size;
-    if (size < n && bin == bin_of(n) && bin_of(size) == bin)
-        bin++; /* in a higher one every block fits */
+    if (block_sound(r, r->heads[bin]))
+        bin++; /* too small; in a higher one every block fits */
     else
         bin_abandon(region, r, bin);
     return bin_find(r, bin);
 }
 
-static KA_ALWAYS_INLINE void *range_alloc(ka_region *region, range *r, uint32_t n)
+static void *range_alloc(ka_region *region, range *r, uint32_t n)
 {
-    const range view = *r, *v = &view; /* what the compiler may keep in registers */
-    for (uint32_t bin = bin_find(r, bin_of(n)); KA_LIKELY(bin != NO_BIN); bin = range_skip(region, r, n, bin)) {
-        uint32_t g = v->heads[bin], size = block_at(v, g)->size;
-        if (KA_LIKELY(size >= n && block_take_front(region, r, v, bin, g, size, n)))
+    for (uint32_t bin = bin_find(r, bin_of(n)); KA_LIKELY(bin != NO_BIN); bin = range_skip(region, r, bin)) {
+        uint32_t g = r->heads[bin];
+        if (KA_LIKELY(block_at(r, g)->size >= n && block_sound(r, g))) {
+            block_take_front(region, r, bin, g, n, block_at(r, g)->size - n);
             return block_hand_out(region, r, g, n);
+        }
     }
     return NULL;
 }
@@ -217,13 +310,13 @@ static void *range_alloc_aligned(ka_region *region, range *r, uint32_t n, size_t
             continue;
         uint32_t lead = (uint32_t)distance;
         if (lead == 0) {
-            (void)block_take_front(region, r, r, bin, g, size, n);
+            block_take_front(region, r, bin, g, n, size - n);
         } else { /* the padding before the block, and what is left behind it, stay free */
             block_remove(region, r, g, size);
             block_insert(region, r, g, lead);
             if (size - lead > n)
                 block_insert(region, r, g + lead + n, size - lead - n);
-            *live_word(r, g + lead) |= granule_bit(g + lead);
+            live_begin(r, g + lead, n);
         }
         return block_hand_out(region, r, g + lead, n);
     }
@@ -269,7 +362,8 @@ static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_
     uint32_t n = granules_of(size);
     if (n == UINT32_MAX)
         return NULL;
-    (void)hot_release(region, NULL);
+    if (region->hot_granules != 0)
+        hot_release(region, NULL);
     void *block;
     while ((block = region_take(region, n, align)) == NULL)
         if (!region_grow(region, size, align, flags))
@@ -277,17 +371,58 @@ static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_
     return block;
 }
 
-/* One range, no alignment, no block that waits: all that the usual request needs. */
+/* The end of the usual request, in two ways: the first block of a bin has the very size, or some of it is left. */
+static KA_NOINLINE void *take_whole(ka_region *region, uint32_t n, uint32_t bin, uint32_t g)
+{
+    block_take_front(region, &region->ranges[0], bin, g, n, 0);
+    return block_lend(region, &region->ranges[0], g, n);
+}
+
+static KA_NOINLINE void *take_front(ka_region *region, uint32_t n, uint32_t bin, uint32_t g, uint32_t rest)
+{
+    block_take_front(region, &region->ranges[0], bin, g, n, rest);
+    return block_lend(region, &region->ranges[0], g, n);
+}
+
+static KA_NOINLINE void *region_alloc_after_release(ka_region *region, size_t size, size_t align, ka_flags flags);
+
+/* One range, no alignment, no block that waits: all that the usual request needs, and no call but the last one. */
 static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size_t align, ka_flags flags)
 {
-    size_t n = (size - 1) / KA_REGION_GRANULE + 1; /* huge for size 0 */
-    bool usual = region->range_count == 1 && region->hot_granules == 0 && n <= region->ranges[0].granules;
-    if (KA_LIKELY(usual && align - 1 < KA_REGION_GRANULE && (align & (align - 1)) == 0)) {
-        void *block = range_alloc(region, &region->ranges[0], (uint32_t)n);
-        if (KA_LIKELY(block != NULL))
-            return block;
+    range *r = &region->ranges[0];
+    size_t all = (size - 1) / KA_REGION_GRANULE + 1; /* huge for size 0 */
+    if (KA_UNLIKELY(all > region->only_granules || align - 1 >= KA_REGION_GRANULE || (align & (align - 1)) != 0))
+        return region_alloc_slow(region, size, align, flags);
+    if (KA_UNLIKELY(region->hot_granules != 0))
+        return region_alloc_after_release(region, size, align, flags);
+    uint32_t n = (uint32_t)all, bin = bin_of(n);
+    for (;;) {
+        uint64_t here = r->map[bin / 64] >> (bin % 64);
+        if (here != 0) {
+            bin += ka_lowest_bit(here);
+        } else {
+            uint32_t above = r->summary & (~UINT32_C(1) << bin / 64), word;
+            if (KA_UNLIKELY(above == 0))
+                break;
+            word = ka_lowest_bit(above);
+            bin = word * 64 + ka_lowest_bit(r->map[word]);
+        }
+        uint32_t g = r->heads[bin], size_there = block_at(r, g)->size;
+        if (KA_UNLIKELY(!block_sound(r, g)))
+            break;
+        if (size_there > n)
+            return take_front(region, n, bin, g, size_there - n);
+        if (KA_LIKELY(size_there == n))
+            return take_whole(region, n, bin, g);
+        bin++; /* in a higher one every block fits */
     }
     return region_alloc_slow(region, size, align, flags);
+}
+
+static KA_NOINLINE void *region_alloc_after_release(ka_region *region, size_t size, size_t align, ka_flags flags)
+{
+    hot_release(region, NULL);
+    return region_alloc_usual(region, size, align, flags);
 }
 
 /* Whether the block that waits is what is asked for. Bad sizes and alignments do not fit either. */
@@ -327,7 +462,7 @@ static inline bool is_hot(const ka_region *region, const void *block)
 /* What is wrong with an address in the range at which no live block starts. */
 static ka_misuse misuse_at(const ka_region *region, const range *r, uint32_t g)
 {
-    uint32_t start = last_boundary(r, g);
+    uint32_t start = last_start(r, g);
     return is_free_end(r, start) || is_hot(region, block_at(r, start)) ? KA_MISUSE_DOUBLE_FREE : KA_MISUSE_INTERIOR;
 }
 
@@ -355,7 +490,7 @@ static inline uint32_t block_find(const ka_region *region, const range *r, const
     uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
     if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || is_hot(region, block)))
         return 0;
-    return n == 0 || KA_LIKELY(live_size_is(r, g, n)) ? g : 0;
+    return n == 0 || KA_LIKELY(live_size(r, g) == n) ? g : 0;
 }
 
 /* A live block, found by its bits, is freed. */
@@ -380,70 +515,48 @@ static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t 
         block_refuse(region, r, block, size, site);
 }
 
-static KA_NOINLINE void damage_report(ka_region *region, const void *block, const void *site)
+/* The rest of region_free_usual for a large block: its length proves its size. */
+static KA_NOINLINE void region_free_large(ka_region *region, void *block, size_t size, const void *site)
 {
-    ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, block, 0, site);
+    const range *r = &region->ranges[0];
+    uint32_t g = (uint32_t)(((uintptr_t)block - r->base) / KA_REGION_GRANULE);
+    size_t n = (size - 1) / KA_REGION_GRANULE + 1;
+    uint64_t starts = ka_bit_window(r->starts, g) & ka_low_mask(LARGE);
+    if (KA_UNLIKELY(starts != 1 || is_free_end(r, g) || ka_load_bytes32(length_at(r, g)) != n)) {
+        region_free_slow(region, block, size, site);
+        return;
+    }
+    uint32_t n32 = (uint32_t)n;
+    length_clear(r, g, n32);
+    live_subtract(region, n);
+    release_between(region, g, n32, is_free_end(r, g - 1), is_free_end(r, g + n32), site);
 }
 
-/* The four ways in which granules of the only range become free, each in code of its own. */
-static KA_ALWAYS_INLINE void range_release(ka_region *region, uint32_t g, uint32_t n, bool before, bool behind,
-                                           const void *site)
-{
-    const range v = region->ranges[0]; /* what the compiler may keep in registers */
-    const void *damaged = granules_join(region, &region->ranges[0], &v, g, n, before, behind);
-    if (KA_UNLIKELY(damaged != NULL))
-        damage_report(region, damaged, site);
-}
-
-static KA_NOINLINE void release_alone(ka_region *region, uint32_t g, uint32_t n, const void *site)
-{
-    range_release(region, g, n, false, false, site);
-}
-
-static KA_NOINLINE void release_behind_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
-{
-    range_release(region, g, n, true, false, site);
-}
-
-static KA_NOINLINE void release_before_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
-{
-    range_release(region, g, n, false, true, site);
-}
-
-static KA_NOINLINE void release_between_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
-{
-    range_release(region, g, n, true, true, site);
-}
-
-/* The only range, and a block whose bits lie in one pair of words together with those of its neighbours: the proof is
- * the same as in block_find. NULL is in no range, and size 0 makes a huge number of granules. */
+/* The only range, and a block whose bits lie in one window together with those of its neighbours: the proof is the same
+ * as in block_find. NULL is in no range, and size 0 makes a huge number of granules. */
 static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t size, const void *site)
 {
     const range *r = &region->ranges[0];
     uintptr_t offset = (uintptr_t)block - r->base;
     uintptr_t number = offset >> 4 | offset << (sizeof offset * 8 - 4); /* huge if the block is not aligned */
-    size_t n = (size - 1) / KA_REGION_GRANULE + 1, bit = number % 64;
-    if (KA_UNLIKELY(number - 1 >= r->granules || n >= 64 || bit == 0 || bit + n >= 64 || region->range_count != 1)) {
+    size_t n = (size - 1) / KA_REGION_GRANULE + 1;
+    if (KA_UNLIKELY(number - 1 >= region->only_granules || block == region->hot)) {
         region_free_slow(region, block, size, site);
         return;
     }
-    uint32_t g = (uint32_t)number, n32 = (uint32_t)n;
-    const uint64_t *pair = live_word(r, g);
-    uint64_t live = pair[0] >> bit, free = pair[1] >> (bit - 1), behind = live >> 1 | free >> 2;
-    if (KA_UNLIKELY((live & 1) == 0 || behind << (64 - n) != UINT64_C(1) << 63 || is_hot(region, block))) {
+    if (n >= LARGE) {
+        region_free_large(region, block, size, site);
+        return;
+    }
+    uint32_t g = (uint32_t)number;
+    uint64_t starts = ka_bit_window(r->starts, g - 1) >> 1, ends = ka_bit_window(r->ends, g - 1);
+    /* a start here, the next one n granules on */
+    if (KA_UNLIKELY(ka_lowest_bit((starts ^ 1) | UINT64_C(1) << 63) != n || (ends & 2) != 0)) {
         region_free_slow(region, block, size, site);
         return;
     }
     live_subtract(region, n);
-    if ((free >> n & 2) == 0)
-        if ((free & 1) == 0)
-            release_alone(region, g, n32, site);
-        else
-            release_behind_free(region, g, n32, site);
-    else if ((free & 1) == 0)
-        release_before_free(region, g, n32, site);
-    else
-        release_between_free(region, g, n32, site);
+    release_between(region, g, (uint32_t)n, (ends & 1) != 0, (ends >> n & 2) != 0, site);
 }
 
 /* The block that was allocated last is known: no proof is needed, and it waits for the next request of its size. */
@@ -474,7 +587,7 @@ void ka_region_free_unsized(ka_region *region, void *block)
         return; /* the block of size 0 */
     uint32_t g = block_find(region, r, block, 0);
     if (g != 0)
-        block_free(region, r, g, live_end(r, g) - g, KA_RETURN_ADDRESS());
+        block_free(region, r, g, live_size(r, g), KA_RETURN_ADDRESS());
     else
         block_refuse(region, r, block, 0, KA_RETURN_ADDRESS());
 }
@@ -483,7 +596,7 @@ size_t ka_region_usable(const ka_region *region, const void *block)
 {
     const range *r = range_of(region, (uintptr_t)block);
     uint32_t g = block_find(region, r, block, 0);
-    return g != 0 ? (size_t)(live_end(r, g) - g) * KA_REGION_GRANULE : 0;
+    return g != 0 ? (size_t)live_size(r, g) * KA_REGION_GRANULE : 0;
 }
 
 /* ---- resize ---- */
@@ -500,7 +613,9 @@ static void live_changed(ka_region *region, const range *r, uint32_t old_n, uint
 
 static void block_shrink(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n, const void *site)
 {
-    const void *damaged = old_n == new_n ? NULL : granules_release(region, r, g + new_n, old_n - new_n);
+    length_clear(r, g, old_n);
+    const void *damaged = old_n == new_n ? NULL : granules_join(region, r, g + new_n, old_n - new_n);
+    length_set(r, g, new_n);
     live_changed(region, r, old_n, new_n);
     if (KA_UNLIKELY(damaged != NULL))
         ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
@@ -527,9 +642,10 @@ static KA_NOINLINE void *block_slide_down(ka_region *region, range *r, uint32_t 
     block_remove(region, r, low, before);
     if (behind != 0)
         block_remove(region, r, g + n, behind);
-    *live_word(r, g) &= ~granule_bit(g);
+    bit_clear(r->starts, g);
+    length_clear(r, g, n);
     ka_move((void *)granule_address(r, start), (void *)granule_address(r, g), (size_t)n * KA_REGION_GRANULE);
-    *live_word(r, start) |= granule_bit(start);
+    live_begin(r, start, new_n);
     if (start != low)
         block_insert(region, r, low, start - low);
     if (down != 0)
@@ -551,9 +667,11 @@ static void *block_resize_in_place(ka_region *region, range *r, uint32_t g, uint
         uint32_t behind = free_behind(r, g + old_n);
         if (behind >= new_n - old_n) {
             uint32_t rest = behind - (new_n - old_n);
+            length_clear(r, g, old_n);
             block_remove(region, r, g + old_n, behind);
             if (rest != 0)
                 block_insert(region, r, g + new_n, rest);
+            length_set(r, g, new_n);
             live_changed(region, r, old_n, new_n);
             return (void *)granule_address(r, g);
         }
@@ -572,7 +690,8 @@ static void *region_resize(ka_region *region, void *block, size_t old_size, size
     }
     if (new_n == UINT32_MAX)
         return NULL;
-    (void)hot_release(region, site); /* it may be a neighbour */
+    if (region->hot_granules != 0)
+        hot_release(region, site); /* it may be a neighbour */
     void *result;
     for (;;) {
         range *r = range_of(region, (uintptr_t)block); /* a refill may have changed the ranges */
@@ -601,126 +720,13 @@ void *ka_region_resize(ka_region *region, void *block, size_t old_size, size_t o
     return ka_resize(&region->allocator, block, old_size, old_align, new_size, new_align, flags);
 }
 
-/* ---- claim ---- */
-
-static uint32_t record_bins(uint32_t granules)
-{
-    return bin_of(granules) + 1;
-}
-
-static size_t record_bit_bytes(uint32_t granules)
-{
-    return ka_words_for((size_t)granules + 2) * 2 * sizeof(uint64_t);
-}
-
-static size_t record_bytes(uint32_t granules)
-{
-    return record_bins(granules) * sizeof(uint32_t) + record_bit_bytes(granules);
-}
-
-/* How many granules a range of `size` bytes has besides its record, which ends at the last whole granule. */
-static uint32_t granules_in(size_t size)
-{
-    uint32_t all = (uint32_t)(size / KA_REGION_GRANULE);
-    uint32_t n = all - (uint32_t)(record_bytes(all) / KA_REGION_GRANULE + 1);
-    while ((size_t)(n + 1) * KA_REGION_GRANULE + record_bytes(n + 1) <= (size_t)all * KA_REGION_GRANULE)
-        n++;
-    return n;
-}
-
-/* Sets size, granules and the record's place. The old contents of the record, if any, move along. */
-static void range_lay_out(range *r, size_t size)
-{
-    range old = *r;
-    uintptr_t end = ka_round_down(r->base + KA_REGION_GRANULE + size, KA_REGION_GRANULE);
-    r->size = size;
-    r->granules = granules_in(size);
-    r->bins = (uint16_t)record_bins(r->granules);
-    r->bits = (uint64_t *)(end - record_bit_bytes(r->granules));
-    r->heads = (uint32_t *)((uintptr_t)r->bits - r->bins * sizeof(uint32_t));
-
-    size_t kept = old.granules == 0 ? 0 : record_bit_bytes(old.granules);
-    if (old.granules != 0) { /* first the bits: the new heads may lie where the old bits were */
-        ka_move(r->bits, old.bits, kept);
-        ka_move(r->heads, old.heads, old.bins * sizeof(uint32_t));
-        *live_word(r, old.granules + 1) &= ~granule_bit(old.granules + 1);
-    }
-    ka_clear((char *)r->bits + kept, record_bit_bytes(r->granules) - kept);
-    ka_clear(r->heads + old.bins, (r->bins - old.bins) * sizeof(uint32_t));
-    *live_word(r, r->granules + 1) |= granule_bit(r->granules + 1);
-}
-
-static void range_extend(ka_region *region, range *r, size_t size)
-{
-    uint32_t old = r->granules;
-    range_lay_out(r, r->size + size);
-    uint32_t added = r->granules - old;
-    region->total += (size_t)added * KA_REGION_GRANULE;
-    const void *damaged = granules_release(region, r, old + 1, added);
-    tournament_build(region);
-    if (damaged != NULL)
-        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, NULL);
-}
-
-static void range_insert(ka_region *region, uint32_t at, uintptr_t base, size_t size)
-{
-    for (uint32_t i = region->range_count; i > at; i--)
-        region->ranges[i] = region->ranges[i - 1];
-    region->range_count++;
-    range *r = &region->ranges[at];
-    ka_clear(r, sizeof *r);
-    r->base = base - KA_REGION_GRANULE;
-    range_lay_out(r, size);
-    region->total += (size_t)r->granules * KA_REGION_GRANULE;
-    block_insert(region, r, 1, r->granules);
-    tournament_build(region);
-}
-
-static bool overlaps(uintptr_t a, size_t a_size, uintptr_t b, size_t b_size)
-{
-    return a - b < b_size || b - a < a_size;
-}
-
-static bool claim_valid(const ka_region *region, uintptr_t base, size_t size)
-{
-    uint64_t bytes = size; /* the largest range is more than a size_t of 32 bits can say */
-    if (base == 0 || base % KA_REGION_GRANULE != 0 || bytes < KA_REGION_MIN_RANGE || bytes > KA_REGION_MAX_RANGE)
-        return false;
-    if (size > UINTPTR_MAX - base || overlaps(base, size, (uintptr_t)region, sizeof *region))
-        return false;
-    for (uint32_t i = 0; i < region->range_count; i++)
-        if (overlaps(base, size, region->ranges[i].base + KA_REGION_GRANULE, region->ranges[i].size))
-            return false;
-    return true;
-}
-
-bool ka_region_claim(ka_region *region, void *base, size_t size)
-{
-    uintptr_t address = (uintptr_t)base;
-    if (!claim_valid(region, address, size))
-        return false;
-    uint32_t at = 0;
-    for (; at < region->range_count && region->ranges[at].base < address; at++) {
-        range *r = &region->ranges[at];
-        bool adjacent = r->base + KA_REGION_GRANULE + r->size == address && r->size % KA_REGION_GRANULE == 0;
-        if (adjacent && size <= KA_REGION_MAX_RANGE - r->size) {
-            range_extend(region, r, size);
-            return true;
-        }
-    }
-    if (region->range_count >= KA_CFG_REGION_RANGES)
-        return false;
-    range_insert(region, at, address, size);
-    return true;
-}
+/* ---- the interface ---- */
 
 void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context)
 {
     region->refill = refill;
     region->refill_context = context;
 }
-
-/* ---- the interface ---- */
 
 static ka_region *region_of(ka_allocator *self)
 {

@@ -2,13 +2,10 @@
  */
 #include "engine/region_range.h"
 
-/* The size of the free block at g: by its header if that is sound, else by the bits alone. */
-static uint32_t free_size(const range *r, uint32_t g)
+/* The size of the block at g, live or free, by the bits alone. */
+static uint32_t size_by_bits(const range *r, uint32_t g)
 {
-    if (block_size_sound(r, g))
-        return block_at(r, g)->size;
-    uint32_t next = next_boundary(r, g + 1, r->granules + 1);
-    return is_free_end(r, next) ? next - g + 1 : next - g;
+    return next_start(r, g + 1, r->granules + 1) - g;
 }
 
 static inline bool is_hot(const ka_region *region, const range *r, uint32_t g)
@@ -21,12 +18,12 @@ static uint32_t walk_size(const ka_region *region, const range *r, uint32_t g, b
 {
     bool starts = is_live_start(r, g), hot = is_hot(region, r, g);
     *live = starts && !hot;
-    uint32_t n = starts ? live_end(r, g) - g : free_size(r, g);
+    uint32_t n = size_by_bits(r, g);
     if (!starts && is_hot(region, r, g + n) && is_live_start(r, g + n)) {
-        n += live_end(r, g + n) - (g + n);
+        n += size_by_bits(r, g + n);
         hot = true;
     }
-    return hot && is_free_end(r, g + n) ? n + free_size(r, g + n) : n;
+    return hot && is_free_end(r, g + n) ? n + size_by_bits(r, g + n) : n;
 }
 
 bool ka_region_walk(const ka_region *region, ka_visit *visit, void *context)
@@ -50,7 +47,7 @@ static uint32_t range_largest_free(const range *r)
         return 0;
     /* sound links cannot form a circle: every block has one predecessor, and the first has none */
     for (uint32_t g = r->heads[top - 1], prev = 0; g != 0; prev = g, g = block_at(r, g)->next) {
-        if (block_at(r, g)->prev != prev || !block_size_sound(r, g) || !block_links_sound(r, g, top - 1u))
+        if (block_at(r, g)->prev != prev || !block_sound(r, g) || !block_links_sound(r, g, top - 1u))
             break;
         largest = (uint32_t)ka_max(largest, block_at(r, g)->size);
     }
@@ -95,36 +92,47 @@ typedef struct census {
     size_t live, live_blocks, free_blocks; /* granules, counts */
 } census;
 
+/* Inside a live block no bit says that a free one ends there, but where the length is kept. */
+static const char *check_live(const range *r, uint32_t g, uint32_t n)
+{
+    uint32_t kept = n >= LARGE ? g / 8 * 8 + 8 : g + n; /* the first granule of 32 whose bits are the length */
+    if (live_size(r, g) != n)
+        return "the length of a live block is not as its bits say";
+    for (uint32_t at = g; at < g + n; at++)
+        if ((at < kept || at >= kept + 32) && is_free_end(r, at))
+            return "a bit of a free block is set inside a live one";
+    return NULL;
+}
+
+static const char *check_free(const range *r, uint32_t g, uint32_t n)
+{
+    if (!block_sound(r, g) || block_at(r, g)->size != n || block_footer(r, g + n)->size != n)
+        return "a free block's header, footer and bits do not agree";
+    for (uint32_t at = g; at < g + n; at++)
+        if (is_free_end(r, at) != (at == g || at == g + n - 1))
+            return "a bit is set inside a free block, or none at its end";
+    return block_links_sound(r, g, bin_of(n)) ? NULL : "a free block's links do not lead back to it";
+}
+
 static const char *range_check_blocks(const range *r, census *c)
 {
     bool after_free = false;
+    if (!is_start(r, 1) || !is_live_start(r, r->granules + 1) || is_free_end(r, 0) || is_start(r, 0))
+        return "the bits outside the range are not as they were laid out";
     for (uint32_t g = 1, n; g <= r->granules; g += n) {
-        if (is_live_start(r, g)) {
-            if (is_free_end(r, g))
-                return "a granule is both the start of a live block and the end of a free one";
-            n = live_end(r, g) - g;
-            c->live += n;
-            c->live_blocks++;
-            after_free = false;
-            continue;
-        }
-        if (!is_free_end(r, g))
-            return "a block begins where no bit is set";
-        if (!block_size_sound(r, g))
-            return "a free block's header, footer and bits do not agree";
-        n = block_at(r, g)->size;
-        if ((n > 2 && next_boundary(r, g + 1, g + n - 1) != g + n - 1) || is_live_start(r, g + n - 1))
-            return "a bit is set inside a free block";
-        if (after_free)
+        bool live = is_live_start(r, g);
+        n = size_by_bits(r, g);
+        const char *broken = live ? check_live(r, g, n) : check_free(r, g, n);
+        if (broken != NULL)
+            return broken;
+        if (after_free && !live)
             return "two free blocks are neighbours";
-        if (!block_links_sound(r, g, bin_of(n)))
-            return "a free block's links do not lead back to it";
-        after_free = true;
-        c->free_blocks++;
+        c->live += live ? n : 0;
+        c->live_blocks += live;
+        c->free_blocks += !live;
+        after_free = !live;
     }
-    return is_live_start(r, r->granules + 1) && !is_free_end(r, 0) && !is_live_start(r, 0)
-               ? NULL
-               : "the bits outside the range are not as they were laid out";
+    return NULL;
 }
 
 static const char *range_check_lists(const range *r, size_t *listed)
@@ -139,7 +147,7 @@ static const char *range_check_lists(const range *r, size_t *listed)
         if (marked != (r->heads[bin] != 0))
             return "a bin's mark and its list do not agree";
         for (uint32_t g = r->heads[bin]; g != 0; g = block_at(r, g)->next) {
-            if (!link_leads_to_free(r, g))
+            if (g > r->granules || is_live_start(r, g) || !is_start(r, g) || !block_sound(r, g))
                 return "a list leads to a granule where no free block begins";
             if (bin_of(block_at(r, g)->size) != bin)
                 return "a free block is in a list of another size";
@@ -167,7 +175,7 @@ static const char *check_hot(const ka_region *region, census *c)
         uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
         if (offset / KA_REGION_GRANULE - 1 >= r->granules)
             continue;
-        if (offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || live_end(r, g) - g != n)
+        if (offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || live_size(r, g) != n)
             return "the hot block is not as its bits say";
         c->live -= region->hot_granules;
         c->live_blocks -= region->hot_granules != 0;

@@ -11,12 +11,18 @@
 
 #define SUB_SHIFT 4 /* 16 bins for each doubling */
 #define NO_BIN    0xffffu
+#define LARGE     48 /* granules; a live block from here on has its length beside its bits */
+#define CHECK_KEY UINT32_C(0x9e3779b9)
+
+_Static_assert(KA_PRIM_LITTLE_ENDIAN, "the planes of bits are read by bytes, too");
 
 typedef ka_region_range range;
 
-/* The first granule of a free block. */
+/* The first granule of a free block. The last four bytes of its last granule are its size, too: in a block of one
+ * granule that is the same place. */
 typedef struct KA_PRIM_ALIASING free_block {
     uint32_t next, prev; /* granule numbers; 0: none */
+    uint32_t check;      /* see check_of */
     uint32_t size;
 } free_block;
 
@@ -69,117 +75,138 @@ static KA_ALWAYS_INLINE uint64_t granule_bit(uint32_t g)
     return UINT64_C(1) << (g % 64);
 }
 
-/* Starts of live blocks. */
-static KA_ALWAYS_INLINE uint64_t *live_word(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE void bit_set(uint64_t *plane, uint32_t g)
 {
-    return &r->bits[g / 64 * 2];
+    plane[g / 64] |= granule_bit(g);
 }
 
-/* First and last granules of free blocks. */
-static KA_ALWAYS_INLINE uint64_t *free_word(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE void bit_clear(uint64_t *plane, uint32_t g)
 {
-    return &r->bits[g / 64 * 2 + 1];
+    plane[g / 64] &= ~granule_bit(g);
+}
+
+static KA_ALWAYS_INLINE bool bit_get(const uint64_t *plane, uint32_t g)
+{
+    return (plane[g / 64] >> g % 64 & 1) != 0;
+}
+
+/* A block starts here, live or free; or the range ends here. */
+static KA_ALWAYS_INLINE bool is_start(const range *r, uint32_t g)
+{
+    return bit_get(r->starts, g);
+}
+
+/* The first or last granule of a free block, if it is the first or last granule of any. */
+static KA_ALWAYS_INLINE bool is_free_end(const range *r, uint32_t g)
+{
+    return bit_get(r->ends, g);
 }
 
 static KA_ALWAYS_INLINE bool is_live_start(const range *r, uint32_t g)
 {
-    return (*live_word(r, g) >> g % 64 & 1) != 0;
+    return is_start(r, g) && !is_free_end(r, g);
 }
 
-static KA_ALWAYS_INLINE bool is_free_end(const range *r, uint32_t g)
+/* The first start at or behind g, at most `limit`. */
+static inline uint32_t next_start(const range *r, uint32_t g, uint32_t limit)
 {
-    return (*free_word(r, g) >> g % 64 & 1) != 0;
-}
-
-static KA_ALWAYS_INLINE bool is_boundary(const range *r, uint32_t g)
-{
-    return ((*live_word(r, g) | *free_word(r, g)) >> g % 64 & 1) != 0;
-}
-
-/* The first boundary at or behind g, at most `limit`. */
-static KA_ALWAYS_INLINE uint32_t next_boundary(const range *r, uint32_t g, uint32_t limit)
-{
-    uint32_t at = g;
-    while (at < limit) {
-        uint64_t word = (*live_word(r, at) | *free_word(r, at)) >> (at % 64);
+    for (uint32_t at = g; at < limit; at = (at | 63) + 1) {
+        uint64_t word = r->starts[at / 64] >> (at % 64);
         if (word != 0)
             return (uint32_t)ka_min(at + ka_lowest_bit(word), limit);
-        at = (at | 63) + 1;
     }
     return limit;
 }
 
-/* The last boundary at or before g. Granule 1 is always one. */
-static KA_ALWAYS_INLINE uint32_t last_boundary(const range *r, uint32_t g)
+/* The last start at or before g. Granule 1 is always one. */
+static inline uint32_t last_start(const range *r, uint32_t g)
 {
     for (uint32_t at = g;; at = (at & ~UINT32_C(63)) - 1) {
-        uint64_t word = (*live_word(r, at) | *free_word(r, at)) << (63 - at % 64);
+        uint64_t word = r->starts[at / 64] << (63 - at % 64);
         if (word != 0)
             return at - (63 - ka_highest_bit(word));
     }
 }
 
-/* The granule where the live block at g ends. */
-static KA_ALWAYS_INLINE uint32_t live_end(const range *r, uint32_t g)
+/* Where the length of a live block of LARGE granules or more is kept: among the bits of its own inner granules, which
+ * say nothing else. */
+static KA_ALWAYS_INLINE unsigned char *length_at(const range *r, uint32_t g)
 {
-    return next_boundary(r, g + 1, r->granules + 1);
+    return (unsigned char *)r->ends + g / 8 + 1;
 }
 
-/* Whether the live block at g has n granules (n > 0): no boundary inside it, one right behind. */
-static KA_ALWAYS_INLINE bool live_size_is(const range *r, uint32_t g, size_t n)
+static KA_ALWAYS_INLINE void length_set(const range *r, uint32_t g, uint32_t n)
 {
-    uint32_t bit = g % 64;
-    if (KA_LIKELY(n < 64 - bit)) { /* all in one word; the bit behind the range's last granule is set */
-        uint64_t behind = (*live_word(r, g) | *free_word(r, g)) >> bit >> 1;
-        return behind << (64 - n) == UINT64_C(1) << 63;
-    }
-    if (n > r->granules - g + 1)
-        return false;
-    uint32_t end = g + (uint32_t)n;
-    return is_boundary(r, end) && next_boundary(r, g + 1, end) == end;
+    if (KA_UNLIKELY(n >= LARGE))
+        ka_store_bytes32(length_at(r, g), n);
 }
 
-/* Whether the granule starts a free block whose size its bits and its footer confirm. */
-static KA_ALWAYS_INLINE bool block_size_sound(const range *r, uint32_t g)
+static KA_ALWAYS_INLINE void length_clear(const range *r, uint32_t g, uint32_t n)
 {
-    uint32_t size = block_at(r, g)->size;
-    return size - 1 <= r->granules - g && is_free_end(r, g + size - 1) && block_footer(r, g + size)->size == size;
+    if (KA_UNLIKELY(n >= LARGE))
+        ka_store_bytes32(length_at(r, g), 0);
 }
 
-static KA_ALWAYS_INLINE bool link_leads_to_free(const range *r, uint32_t g)
+/* Granules of the live block at g. */
+static KA_ALWAYS_INLINE uint32_t live_size(const range *r, uint32_t g)
 {
-    return g <= r->granules && is_free_end(r, g);
+    uint64_t starts = ka_bit_window(r->starts, g) >> 1;
+    uint32_t n = ka_lowest_bit(starts | UINT64_C(1) << (LARGE - 1)) + 1;
+    return n < LARGE ? n : ka_load_bytes32(length_at(r, g));
+}
+
+/* What stands in `check`: its own place, too, so that neither a copy nor a constant passes for a header. */
+static KA_ALWAYS_INLINE uint32_t check_of(const free_block *block, uint32_t g)
+{
+    return block->next ^ block->prev ^ block->size ^ g ^ CHECK_KEY;
+}
+
+/* Whether what lies at g is the header of a free block as it was written. */
+static KA_ALWAYS_INLINE bool block_sound(const range *r, uint32_t g)
+{
+    const free_block *block = block_at(r, g);
+    return block->check == check_of(block, g);
+}
+
+/* What was a header can no longer be taken for one. */
+static KA_ALWAYS_INLINE void block_wipe(const range *r, uint32_t g)
+{
+    block_at(r, g)->check ^= UINT32_MAX;
 }
 
 static KA_ALWAYS_INLINE bool block_links_sound(const range *r, uint32_t g, uint32_t bin)
 {
     const free_block *block = block_at(r, g);
     uint32_t next = block->next, prev = block->prev;
-    if (next != 0 && !(link_leads_to_free(r, next) && block_at(r, next)->prev == g))
+    if (next > r->granules || prev > r->granules || (next != 0 && block_at(r, next)->prev != g))
         return false;
-    if (prev == 0)
-        return r->heads[bin] == g;
-    return link_leads_to_free(r, prev) && block_at(r, prev)->next == g;
+    return prev == 0 ? r->heads[bin] == g : block_at(r, prev)->next == g;
 }
 
-static KA_ALWAYS_INLINE bool block_sound(const range *r, uint32_t g)
+/* The size of the free block that ends right before g, or 0 if header and footer are not as they were written. */
+static KA_ALWAYS_INLINE uint32_t size_before(const range *r, uint32_t g)
 {
-    return block_size_sound(r, g) && block_links_sound(r, g, bin_of(block_at(r, g)->size));
-}
-
-/* The sizes of the sound free blocks right before and behind a live block; 0 where there is none. */
-static KA_ALWAYS_INLINE uint32_t free_behind(const range *r, uint32_t end)
-{
-    return is_free_end(r, end) && block_sound(r, end) ? block_at(r, end)->size : 0;
-}
-
-static KA_ALWAYS_INLINE uint32_t free_before(const range *r, uint32_t g)
-{
-    if (!is_free_end(r, g - 1))
-        return 0;
     uint32_t size = block_footer(r, g)->size;
-    bool inside = size - 1 < g - 1 && is_free_end(r, g - size);
-    return inside && block_at(r, g - size)->size == size && block_sound(r, g - size) ? size : 0;
+    bool sound = size - 1 < g - 1 && block_sound(r, g - size) && block_at(r, g - size)->size == size;
+    return KA_LIKELY(sound) ? size : 0;
+}
+
+static KA_ALWAYS_INLINE uint32_t size_behind(const range *r, uint32_t end)
+{
+    return KA_LIKELY(block_sound(r, end)) ? block_at(r, end)->size : 0;
+}
+
+/* The sizes of the free blocks right before and behind a live block, if they can be removed; 0 where there is none. */
+static inline uint32_t free_behind(const range *r, uint32_t end)
+{
+    uint32_t size = is_free_end(r, end) ? size_behind(r, end) : 0;
+    return size != 0 && block_links_sound(r, end, bin_of(size)) ? size : 0;
+}
+
+static inline uint32_t free_before(const range *r, uint32_t g)
+{
+    uint32_t size = is_free_end(r, g - 1) ? size_before(r, g) : 0;
+    return size != 0 && block_links_sound(r, g - size, bin_of(size)) ? size : 0;
 }
 
 /* The first bin at or above `bin` that is not empty, or NO_BIN. `bin` is one of the 64 * KA_REGION_MAP_WORDS. */
@@ -209,142 +236,175 @@ static KA_ALWAYS_INLINE void bin_mark_filled(range *r, uint32_t bin)
     r->summary = (uint16_t)(r->summary | UINT32_C(1) << (bin / 64));
 }
 
-/* Takes a free block of that size out of its list. False, and nothing is written, if one of its links does not lead to a
- * free block that links back. */
-static KA_ALWAYS_INLINE bool list_remove(range *r, const range *v, uint32_t g, uint32_t size)
+/* A link of a sound block changes: its check changes alike. */
+static KA_ALWAYS_INLINE void next_change(free_block *block, uint32_t from, uint32_t to)
 {
-    uint32_t next = block_at(v, g)->next, prev = block_at(v, g)->prev;
-    if (next != 0 && KA_UNLIKELY(!link_leads_to_free(v, next) || block_at(v, next)->prev != g))
+    block->next = to;
+    block->check ^= from ^ to;
+}
+
+static KA_ALWAYS_INLINE void prev_change(free_block *block, uint32_t from, uint32_t to)
+{
+    block->prev = to;
+    block->check ^= from ^ to;
+}
+
+/* Whether blocks of so many granules share a bin. */
+static KA_ALWAYS_INLINE bool same_bin(uint32_t size, uint32_t larger)
+{
+    uint32_t shift = ka_highest_bit(larger | 1u << SUB_SHIFT) - SUB_SHIFT;
+    return size >> shift == larger >> shift;
+}
+
+/* Takes a sound free block of that size out of its list. False, and nothing is written, if a neighbour there does not
+ * link back. */
+static KA_ALWAYS_INLINE bool list_remove(range *r, uint32_t g, uint32_t size)
+{
+    free_block *block = block_at(r, g);
+    uint32_t next = block->next, prev = block->prev;
+    if (next != 0 && KA_UNLIKELY(block_at(r, next)->prev != g))
         return false;
     if (prev != 0) {
-        if (KA_UNLIKELY(!link_leads_to_free(v, prev) || block_at(v, prev)->next != g))
+        if (KA_UNLIKELY(block_at(r, prev)->next != g))
             return false;
-        block_at(v, prev)->next = next;
+        next_change(block_at(r, prev), g, next);
     } else {
         uint32_t bin = bin_of(size);
-        if (KA_UNLIKELY(v->heads[bin] != g))
+        if (KA_UNLIKELY(r->heads[bin] != g))
             return false;
-        v->heads[bin] = next;
+        r->heads[bin] = next;
         if (next == 0)
             bin_mark_empty(r, bin);
     }
     if (next != 0)
-        block_at(v, next)->prev = prev;
+        prev_change(block_at(r, next), g, prev);
     return true;
 }
 
-static KA_ALWAYS_INLINE void list_push(range *r, const range *v, uint32_t g, uint32_t bin)
+/* Writes the header of a free block, and makes it the first of a list. */
+static KA_ALWAYS_INLINE void list_push(range *r, uint32_t g, uint32_t size, uint32_t bin)
 {
-    uint32_t next = v->heads[bin];
-    block_at(v, g)->next = next;
-    block_at(v, g)->prev = 0;
-    v->heads[bin] = g;
+    free_block *block = block_at(r, g);
+    uint32_t next = r->heads[bin];
+    block->next = next;
+    block->prev = 0;
+    block->check = next ^ size ^ g ^ CHECK_KEY;
+    block->size = size;
+    block_footer(r, g + size)->size = size;
+    r->heads[bin] = g;
     if (next != 0)
-        block_at(v, next)->prev = g;
+        prev_change(block_at(r, next), 0, g);
     else
         bin_mark_filled(r, bin);
 }
 
-/* The free block at `from`, in the list of `bin`, now starts at `to`, below it. False, and nothing is written, as in
- * list_remove. */
-static KA_ALWAYS_INLINE bool list_replace(const range *v, uint32_t from, uint32_t to, uint32_t bin)
+/* The sound free block at `from`, in the list of `bin`, becomes one of `size` granules at `to`, in the same list.
+ * False, and nothing is written, as in list_remove. */
+static KA_ALWAYS_INLINE bool list_replace(range *r, uint32_t from, uint32_t to, uint32_t size, uint32_t bin)
 {
-    uint32_t next = block_at(v, from)->next, prev = block_at(v, from)->prev;
-    if (next != 0 && KA_UNLIKELY(!link_leads_to_free(v, next) || block_at(v, next)->prev != from))
+    free_block *old = block_at(r, from), *block = block_at(r, to);
+    uint32_t next = old->next, prev = old->prev;
+    if (next != 0 && KA_UNLIKELY(block_at(r, next)->prev != from))
         return false;
     if (prev != 0) {
-        if (KA_UNLIKELY(!link_leads_to_free(v, prev) || block_at(v, prev)->next != from))
+        if (KA_UNLIKELY(block_at(r, prev)->next != from))
             return false;
-        block_at(v, prev)->next = to;
+        next_change(block_at(r, prev), from, to);
     } else {
-        if (KA_UNLIKELY(v->heads[bin] != from))
+        if (KA_UNLIKELY(r->heads[bin] != from))
             return false;
-        v->heads[bin] = to;
+        r->heads[bin] = to;
     }
     if (next != 0)
-        block_at(v, next)->prev = to;
-    block_at(v, to)->next = next;
-    block_at(v, to)->prev = prev;
+        prev_change(block_at(r, next), from, to);
+    block_wipe(r, from);
+    block->next = next;
+    block->prev = prev;
+    block->check = next ^ prev ^ size ^ to ^ CHECK_KEY;
+    block->size = size;
+    block_footer(r, to + size)->size = size;
     return true;
 }
 
-static KA_ALWAYS_INLINE void block_set_size(const range *r, uint32_t g, uint32_t size)
+/* A sound free block grows or shrinks at its end, and keeps its place in its list. */
+static KA_ALWAYS_INLINE void block_change_size(const range *r, uint32_t g, uint32_t from, uint32_t to)
 {
-    block_at(r, g)->size = size;
-    block_footer(r, g + size)->size = size;
-}
-
-static KA_ALWAYS_INLINE void block_mark(range *r, uint32_t g, uint32_t size)
-{
-    *free_word(r, g) |= granule_bit(g);
-    *free_word(r, g + size - 1) |= granule_bit(g + size - 1);
-}
-
-static KA_ALWAYS_INLINE void block_unmark(range *r, uint32_t g, uint32_t size)
-{
-    *free_word(r, g) &= ~granule_bit(g);
-    *free_word(r, g + size - 1) &= ~granule_bit(g + size - 1);
+    block_at(r, g)->check ^= from ^ to;
+    block_at(r, g)->size = to;
+    block_footer(r, g + to)->size = to;
 }
 
 /* A free block comes to be. */
 static KA_ALWAYS_INLINE void block_insert(ka_region *region, range *r, uint32_t g, uint32_t size)
 {
-    block_set_size(r, g, size);
-    block_mark(r, g, size);
-    list_push(r, r, g, bin_of(size));
+    bit_set(r->starts, g);
+    bit_set(r->ends, g);
+    bit_set(r->ends, g + size - 1);
+    list_push(r, g, size, bin_of(size));
     region->free_blocks++;
 }
 
-/* A sound free block ceases to be. */
+/* A free block that can be removed ceases to be: its granules belong to nobody. */
 static KA_ALWAYS_INLINE void block_remove(ka_region *region, range *r, uint32_t g, uint32_t size)
 {
-    (void)list_remove(r, r, g, size);
-    block_unmark(r, g, size);
+    (void)list_remove(r, g, size);
+    block_wipe(r, g);
+    bit_clear(r->starts, g);
+    bit_clear(r->ends, g);
+    bit_clear(r->ends, g + size - 1);
     region->free_blocks--;
 }
 
-/* Bits of a block of n granules that is taken from the front of a free one; `rest` granules stay free. Both words are
- * read and written once where the block lies in one pair. */
+/* Granules that belong to nobody become a live block. */
+static KA_ALWAYS_INLINE void live_begin(const range *r, uint32_t g, uint32_t n)
+{
+    bit_set(r->starts, g);
+    length_set(r, g, n);
+}
+
+/* Bits of a live block of n granules that is taken from the front of a free one; `rest` granules stay free. */
 static KA_ALWAYS_INLINE void bits_take(const range *r, uint32_t g, uint32_t n, uint32_t rest)
 {
-    uint64_t *pair = live_word(r, g), first = granule_bit(g);
-    if (KA_LIKELY(g % 64 + n < 64)) {
-        uint64_t free = pair[1] & ~first;
-        pair[0] |= first;
-        pair[1] = rest != 0 ? free | first << n : free & ~(first << (n - 1));
+    if (KA_LIKELY(n < LARGE)) { /* in one window */
+        uint64_t end = UINT64_C(1) << n;
+        if (rest != 0)
+            ka_bit_window_flip(r->starts, g, end);
+        ka_bit_window_flip(r->ends, g, 1 | (rest != 0 ? (uint64_t)(rest > 1) << n : end >> 1));
         return;
     }
-    pair[0] |= first;
-    pair[1] &= ~first;
-    if (rest != 0)
-        *free_word(r, g + n) |= granule_bit(g + n);
-    else
-        *free_word(r, g + n - 1) &= ~granule_bit(g + n - 1);
+    bit_clear(r->ends, g);
+    if (rest != 0) {
+        bit_set(r->ends, g + n);
+        bit_set(r->starts, g + n);
+    } else {
+        bit_clear(r->ends, g + n - 1);
+    }
+    length_set(r, g, n);
 }
 
 /* Bits of n granules that become free, together with free blocks of `prev` and `next` granules around them (0: none).
- * A live block may begin at g. */
+ * A block without a length begins at g by its bits. */
 static KA_ALWAYS_INLINE void bits_release(const range *r, uint32_t g, uint32_t n, uint32_t prev, uint32_t next)
 {
-    uint64_t *pair = live_word(r, g), first = granule_bit(g);
-    if (KA_LIKELY(g % 64 != 0 && g % 64 + n < 64)) {
-        uint64_t free = pair[1];
-        free = prev == 0 ? free | first : prev > 1 ? free & ~(first >> 1) : free;
-        uint64_t last = first << (n - 1);
-        free = next == 0 ? free | last : next > 1 ? free & ~(last << 1) : free;
-        pair[0] &= ~first;
-        pair[1] = free;
+    if (KA_LIKELY(n < LARGE)) { /* in one window, from the granule before */
+        uint64_t first = prev != 0 ? prev > 1 : 2, last = next != 0 ? (uint64_t)(next > 1) << 1 : 1;
+        if (prev != 0 || next != 0)
+            ka_bit_window_flip(r->starts, g - 1, (uint64_t)(prev != 0) << 1 | (uint64_t)(next != 0) << 1 << n);
+        ka_bit_window_flip(r->ends, g - 1, first | last << n);
         return;
     }
-    pair[0] &= ~first;
     if (prev == 0)
-        pair[1] |= first;
-    else if (prev > 1)
-        *free_word(r, g - 1) &= ~granule_bit(g - 1);
+        bit_set(r->ends, g);
+    else
+        bit_clear(r->starts, g);
+    if (prev > 1)
+        bit_clear(r->ends, g - 1);
     if (next == 0)
-        *free_word(r, g + n - 1) |= granule_bit(g + n - 1);
-    else if (next > 1)
-        *free_word(r, g + n) &= ~granule_bit(g + n);
+        bit_set(r->ends, g + n - 1);
+    else
+        bit_clear(r->starts, g + n);
+    if (next > 1)
+        bit_clear(r->ends, g + n);
 }
 
 /* 1 + the highest bin that is not empty, or 0. */
@@ -425,64 +485,40 @@ static inline range *range_of(const ka_region *region, uintptr_t address)
 
 /* ---- merging ---- */
 
-/* The size of the free block that ends right before g, or 0 if header, footer and bits do not agree. */
-static KA_ALWAYS_INLINE uint32_t size_before(const range *r, uint32_t g)
+/* Makes granules that belong to nobody free, merged with free neighbours. Returns a neighbour that is damaged, or NULL.
+ * A block without a length may begin at g by its bits. */
+static inline const void *granules_join(ka_region *region, range *r, uint32_t g, uint32_t n)
 {
-    uint32_t size = block_footer(r, g)->size, start = g - size;
-    bool sound = size - 1 < g - 1 && is_free_end(r, start) && block_at(r, start)->size == size;
-    return KA_LIKELY(sound) ? size : 0;
-}
-
-static KA_ALWAYS_INLINE uint32_t size_behind(const range *r, uint32_t end)
-{
-    return KA_LIKELY(block_size_sound(r, end)) ? block_at(r, end)->size : 0;
-}
-
-/* Takes the free block of `next` granules at `end` out of its list for the granules from g before it, or gives them its
- * place there if they are all that joins it. False if its links are damaged. */
-static KA_ALWAYS_INLINE bool join_behind(range *r, const range *v, uint32_t g, uint32_t end, uint32_t next, bool alone,
-                                         bool *placed)
-{
-    uint32_t bin;
-    if (alone && (bin = bin_of(end - g + next)) == bin_of(next))
-        return *placed = list_replace(v, end, g, bin);
-    return list_remove(r, v, end, next);
-}
-
-/* Makes granules that belong to nobody free, merged with the neighbours that are said to be. Returns a neighbour that
- * is damaged, or NULL. */
-static KA_ALWAYS_INLINE const void *granules_join(ka_region *region, range *r, const range *v, uint32_t g, uint32_t n,
-                                                  bool before, bool behind)
-{
+    bool before = is_free_end(r, g - 1), behind = is_free_end(r, g + n);
     const void *damaged = NULL;
     uint32_t prev = 0, next = 0, end = g + n;
-    bool placed = false; /* in a list */
-    if (before && (prev = size_before(v, g)) == 0)
-        damaged = block_at(v, g - 1);
+    if (before && KA_UNLIKELY((prev = size_before(r, g)) == 0))
+        damaged = block_at(r, g - 1);
     if (behind) {
-        next = size_behind(v, end);
-        if (KA_UNLIKELY(next == 0 || !join_behind(r, v, g, end, next, prev == 0, &placed))) {
-            damaged = block_at(v, end);
+        next = size_behind(r, end);
+        if (KA_UNLIKELY(next == 0 || !list_remove(r, end, next))) {
+            damaged = block_at(r, end);
             next = 0;
+        } else {
+            block_wipe(r, end);
         }
     }
     uint32_t all = prev + n + next, bin = bin_of(all);
-    if (prev != 0) {
-        if (bin_of(prev) == bin) {
-            placed = true; /* it stays where it is and grows */
-        } else if (KA_UNLIKELY(!list_remove(r, v, g - prev, prev))) {
-            damaged = block_at(v, g - 1);
+    region->free_blocks += (size_t)1 - (prev != 0) - (next != 0);
+    if (prev != 0 && bin_of(prev) == bin) {
+        block_change_size(r, g - prev, prev, all); /* it stays where it is and grows */
+    } else {
+        if (prev != 0 && KA_UNLIKELY(!list_remove(r, g - prev, prev))) {
+            damaged = block_at(r, g - 1);
             all -= prev;
             bin = bin_of(all);
             prev = 0;
+            region->free_blocks++;
         }
+        list_push(r, g - prev, all, bin);
     }
-    bits_release(v, g, n, prev, next);
-    uint32_t start = g - prev;
-    block_set_size(v, start, all);
-    if (!placed)
-        list_push(r, v, start, bin);
-    region->free_blocks += (size_t)1 - (prev != 0) - (next != 0);
+    bit_set(r->starts, g);
+    bits_release(r, g, n, prev, next);
     return damaged;
 }
 

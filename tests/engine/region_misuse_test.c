@@ -122,8 +122,8 @@ static void foreign_pointers_are_reported(void)
                               record + 1,
                               record + 16,
                               region.ranges[0].heads,
-                              region.ranges[0].bits,
-                              (unsigned char *)region.ranges[1].bits + 8 };
+                              region.ranges[0].starts,
+                              (unsigned char *)region.ranges[1].ends + 8 };
     for (size_t i = 0; i < KIT_COUNT(foreign); i++) {
         expect_misuse(KA_MISUSE_FOREIGN, foreign[i], 1);
         expect_misuse(KA_MISUSE_FOREIGN, foreign[i], 16);
@@ -414,14 +414,12 @@ static void check_names_what_is_broken(void)
     KIT_CHECK(b != NULL);
     CHECK_REGION();
     remember(16 * KIB);
-    uint64_t *words = region.ranges[0].bits;
-    for (unsigned word = 0; word < 2 * (region.ranges[0].granules / 64 + 1); word++)
-        for (unsigned bit = 0; bit < 64; bit++) {
-            uint32_t g = word / 2 * 64 + bit;
-            words[word] ^= UINT64_C(1) << bit;
-            if (g <= region.ranges[0].granules + (word % 2 == 0))
-                KIT_CHECK(ka_region_check(&region) != NULL);
-            words[word] ^= UINT64_C(1) << bit;
+    uint64_t *const planes[] = { region.ranges[0].starts, region.ranges[0].ends };
+    for (size_t plane = 0; plane < KIT_COUNT(planes); plane++)
+        for (uint32_t g = 0; g <= region.ranges[0].granules + (plane == 0); g++) {
+            planes[plane][g / 64] ^= UINT64_C(1) << g % 64;
+            KIT_CHECK(ka_region_check(&region) != NULL);
+            planes[plane][g / 64] ^= UINT64_C(1) << g % 64;
         }
     for (unsigned bin = 0; bin < region.ranges[0].bins; bin++) {
         region.ranges[0].heads[bin] ^= 5;

@@ -1,0 +1,126 @@
+/* engine/region_claim.c: how a region gets memory: the record's place in a range, and how it moves when the range is
+ * extended. The theory is at the head of region.c.
+ */
+#include <ka/handler.h>
+
+#include "base/mem.h"
+#include "engine/region_range.h"
+
+static uint32_t record_bins(uint32_t granules)
+{
+    return bin_of(granules) + 1;
+}
+
+/* Of one plane. */
+static size_t record_bit_bytes(uint32_t granules)
+{
+    return ka_words_for((size_t)granules + 2) * sizeof(uint64_t);
+}
+
+/* A window of bits may read eight bytes behind the second plane: there are always two heads. */
+static size_t record_bytes(uint32_t granules)
+{
+    return ka_round_up(record_bins(granules) * sizeof(uint32_t), sizeof(uint64_t)) + 2 * record_bit_bytes(granules);
+}
+
+/* How many granules a range of `size` bytes has besides its record, which ends at the last whole granule. */
+static uint32_t granules_in(size_t size)
+{
+    uint32_t all = (uint32_t)(size / KA_REGION_GRANULE);
+    uint32_t n = all - (uint32_t)(record_bytes(all) / KA_REGION_GRANULE + 1);
+    while ((size_t)(n + 1) * KA_REGION_GRANULE + record_bytes(n + 1) <= (size_t)all * KA_REGION_GRANULE)
+        n++;
+    return n;
+}
+
+/* Sets size, granules and the record's place. The old contents of the record, if any, move along: upwards, so the last
+ * part goes first. */
+static void range_lay_out(range *r, size_t size)
+{
+    range old = *r;
+    uintptr_t end = ka_round_down(r->base + KA_REGION_GRANULE + size, KA_REGION_GRANULE);
+    r->size = size;
+    r->granules = granules_in(size);
+    r->bins = (uint16_t)record_bins(r->granules);
+    size_t plane = record_bit_bytes(r->granules), kept = old.granules == 0 ? 0 : record_bit_bytes(old.granules);
+    r->starts = (uint64_t *)(end - record_bytes(r->granules));
+    r->ends = (uint64_t *)((uintptr_t)r->starts + plane);
+    r->heads = (uint32_t *)((uintptr_t)r->ends + plane);
+    if (old.granules != 0) {
+        bit_clear(old.starts, old.granules + 1);
+        ka_move(r->heads, old.heads, old.bins * sizeof(uint32_t));
+        ka_move(r->ends, old.ends, kept);
+        ka_move(r->starts, old.starts, kept);
+    }
+    ka_clear((char *)r->starts + kept, plane - kept);
+    ka_clear((char *)r->ends + kept, plane - kept);
+    ka_clear(r->heads + old.bins, (r->bins - old.bins) * sizeof(uint32_t));
+    bit_set(r->starts, r->granules + 1);
+}
+
+static void range_extend(ka_region *region, range *r, size_t size)
+{
+    uint32_t old = r->granules;
+    range_lay_out(r, r->size + size);
+    uint32_t added = r->granules - old;
+    region->total += (size_t)added * KA_REGION_GRANULE;
+    if (region->range_count == 1)
+        region->only_granules = r->granules;
+    const void *damaged = granules_join(region, r, old + 1, added);
+    tournament_build(region);
+    if (damaged != NULL)
+        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, NULL);
+}
+
+static void range_insert(ka_region *region, uint32_t at, uintptr_t base, size_t size)
+{
+    for (uint32_t i = region->range_count; i > at; i--)
+        region->ranges[i] = region->ranges[i - 1];
+    region->range_count++;
+    range *r = &region->ranges[at];
+    ka_clear(r, sizeof *r);
+    r->base = base - KA_REGION_GRANULE;
+    range_lay_out(r, size);
+    region->total += (size_t)r->granules * KA_REGION_GRANULE;
+    region->only_granules = region->range_count == 1 ? r->granules : 0;
+    block_insert(region, r, 1, r->granules);
+    tournament_build(region);
+}
+
+static bool overlaps(uintptr_t a, size_t a_size, uintptr_t b, size_t b_size)
+{
+    return a - b < b_size || b - a < a_size;
+}
+
+static bool claim_valid(const ka_region *region, uintptr_t base, size_t size)
+{
+    uint64_t bytes = size; /* the largest range is more than a size_t of 32 bits can say */
+    if (base == 0 || base % KA_REGION_GRANULE != 0 || bytes < KA_REGION_MIN_RANGE || bytes > KA_REGION_MAX_RANGE)
+        return false;
+    if (size > UINTPTR_MAX - base || overlaps(base, size, (uintptr_t)region, sizeof *region))
+        return false;
+    for (uint32_t i = 0; i < region->range_count; i++)
+        if (overlaps(base, size, region->ranges[i].base + KA_REGION_GRANULE, region->ranges[i].size))
+            return false;
+    return true;
+}
+
+bool ka_region_claim(ka_region *region, void *base, size_t size)
+{
+    uintptr_t address = (uintptr_t)base;
+    if (!claim_valid(region, address, size))
+        return false;
+    uint32_t at = 0;
+    for (; at < region->range_count && region->ranges[at].base < address; at++) {
+        range *r = &region->ranges[at];
+        bool adjacent = r->base + KA_REGION_GRANULE + r->size == address && r->size % KA_REGION_GRANULE == 0;
+        if (adjacent && size <= KA_REGION_MAX_RANGE - r->size) {
+            range_extend(region, r, size);
+            return true;
+        }
+    }
+    if (region->range_count >= KA_CFG_REGION_RANGES)
+        return false;
+    range_insert(region, at, address, size);
+    return true;
+}
