@@ -8,6 +8,8 @@ help:
 	@echo 'make demo TRACE=F  the same with another trace (format: tools/trace/trace.h)'
 	@echo 'make check         install what is missing, build everything, run all tests; the last line counts them'
 	@echo 'make coverage      what the tests of owners and collections leave unreached, by gcov: lines and branches'
+	@echo 'make check-linux-newer  the Linux module in newer kernels of Debian and those with PREEMPT_RT'
+	@echo 'make check-linux-debug  the Linux module in a kernel built with KASAN, kmemleak, lockdep and more; slow'
 	@echo 'make bench         install what is missing, measure; writes build/bench/'
 	@echo 'make clean         remove build/'
 
@@ -25,6 +27,14 @@ coverage:
 	@tools/setup.sh coverage
 	@tools/build.sh coverage
 	@tools/coverage --all build/coverage
+
+check-linux-newer:
+	@tools/setup.sh linux
+	@tools/check-linux.sh newer
+
+check-linux-debug:
+	@tools/setup.sh linux
+	@tools/check-linux.sh debug
 
 bench:
 	@tools/setup.sh bench

@@ -33,7 +33,7 @@ cat "$tree"/include/ka/*.h "$tree"/src/base/format.h | grep -oE '\bka_[a-z0-9_]+
     echo '#include "base/format.h"'
     echo
     cat "$tree"/src/*/*.c "$tree"/ports/linux/*.c |
-        sed -nE 's/^[a-z][A-Za-z0-9_ *]*[ *](ka_[a-z0-9_]+)(\(.*|( = .*)?;)$/\1/p' | sort -u |
+        sed -nE 's/^(KA_NOINLINE )?[a-z][A-Za-z0-9_ *]*[ *](ka_[a-z0-9_]+)(\(.*|( = .*)?;)$/\2/p' | sort -u |
         comm -12 - "$names" | sed 's/.*/EXPORT_SYMBOL_GPL(&);/'
 } >"$tree/ports/linux/exports.c"
 

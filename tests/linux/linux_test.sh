@@ -114,7 +114,7 @@ others=0
 for other in /lib/modules/*/build; do
     name=$(basename "$(dirname "$other")")
     [ "$name" != "$release" ] && [ -f "$other/Makefile" ] || continue
-    build "$name" "$other" "tests/linux"
+    build "$name" "$other" ""
     others=$((others + 1))
 done
 if [ "$others" -eq 0 ]; then
