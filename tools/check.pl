@@ -30,6 +30,11 @@ my $harness = TAP::Harness->new({
     comments => 0,
     exec => sub { my ($self, $name) = @_; return ['timeout', '900', @{ $command{$name} }] },
 });
+my $steps = 0; # random steps that were compared with a model: kit_steps of tests/kit
+$harness->callback(made_parser => sub {
+    my ($parser) = @_;
+    $parser->callback(comment => sub { $steps += $1 if $_[0]->comment =~ /^random steps: (\d+)$/ });
+});
 my $aggregate = $harness->runtests(@tests);
 
 my $failed = 0;
@@ -41,6 +46,7 @@ for my $name (@tests) {
     print "failed: $name", ($parser->exit ? " (exit status " . $parser->exit . ")" : ""), "\n";
     print "    $_\n" for $parser->parse_errors;
 }
+print "$steps random steps of collections against their models\n" if $steps;
 my $skipped = $aggregate->skipped;
 my $passed = $aggregate->passed - $skipped;
 print "$passed passed, $failed failed, $skipped skipped\n";

@@ -298,7 +298,7 @@ KA_END_DECLS
                 size_t there_ = from_->stored != 0;                                                                 \
                 if (sizeof(name##_slot_) > 64 && there_ == 0)                                                       \
                     continue;                                                                                       \
-                size_t home_ = there_ != 0 ? ka_table_home_(made_.table.shift, from_->stored) : 0;                  \
+                size_t home_ = there_ * ka_table_home_(made_.table.shift, from_->stored);                           \
                 to_ = home_ > to_ ? home_ : to_;                                                                    \
                 made_.slots[to_] = *from_;                                                                          \
                 to_ += there_;                                                                                      \

@@ -92,7 +92,9 @@ static inline bool ka_rc_weak_release_(ka_rc_counts_ *counts)
 
 static inline bool ka_rc_unwrap_(ka_rc_counts_ *counts)
 {
-    return counts->strong == 1 && ka_rc_release_(counts);
+    bool only = counts->strong == 1;
+    counts->strong -= only;
+    return only;
 }
 
 static inline bool ka_rc_is_only_(const ka_rc_counts_ *counts)

@@ -162,6 +162,7 @@
             n_ = swap_ ? right_ : left_;                                                           \
         }                                                                                          \
     }
+/* unreached in name, 1 branch: that a seventeenth part waits takes tens of millions of items, or a lucky million */
 
 /* 2 n log2 n, or as much as a size_t holds. */
 KA_UNUSED static inline size_t ka_sort_budget_(size_t n)

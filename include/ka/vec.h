@@ -156,6 +156,7 @@ void ka_vec_free_(void *vec, const ka_shape_ *shape);
 KA_MUST_USE size_t ka_vec_cut_(void *vec, size_t from, size_t to, const ka_shape_ *shape);
 
 /* The end of that: moves the items from `to` to before `end` down to `from`. Stops if that is not the len any more. */
+void ka_vec_still_cut_(const void *vec, size_t from, size_t end, const ka_shape_ *shape); /* stops if it is not */
 void ka_vec_join_(void *vec, size_t from, size_t to, size_t end, const ka_shape_ *shape);
 
 KA_MUST_USE const char *ka_vec_check_(const void *vec, const ka_shape_ *shape);
@@ -401,6 +402,8 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
     {                                                                                    \
         name##_drain left_ = *drain_, ended_ = KA_EMPTY_;                                \
         *drain_ = ended_;                                                                \
+        if (left_.at < left_.to) /* else there is nothing to drop in it */               \
+            ka_vec_still_cut_(left_.vec, left_.from, left_.end, &name##_shape_);         \
         for (; left_.at < left_.to; left_.at++)                                          \
             name##_drop_item_(&left_.vec->items[left_.at]);                              \
         if (left_.vec != NULL)                                                           \

@@ -192,10 +192,10 @@ static void deque_swap(char *a, char *b, size_t n)
     }
 }
 
-/* Makes the row AB of a + b bytes the row BA. */
+/* Makes the row AB of a + b bytes the row BA; a is not 0, and does not become 0. */
 static void deque_rotate(char *row, size_t a, size_t b)
 {
-    while (a != 0 && b != 0) {
+    while (b != 0) {
         if (a <= b) { /* A to its place at the end */
             deque_swap(row, row + b, a);
             b -= a;

@@ -35,12 +35,6 @@ static size_t bytes_first_cap(size_t size)
     return size <= 1024 ? 4 : 1;
 }
 
-/* Counts that would wrap become one that no layout allows. */
-static size_t bytes_more(size_t cap, size_t more)
-{
-    return more <= SIZE_MAX - cap ? cap + more : SIZE_MAX;
-}
-
 static void *bytes_resize(ka_allocator *a, void *items, size_t *cap, size_t new_cap, size_t size, size_t align,
                           ka_flags flags)
 {
@@ -58,8 +52,8 @@ void *ka_bytes_grow_(ka_allocator *a, void *items, size_t *cap, size_t len, size
     size_t need = len + more;
     if (exact)
         return bytes_resize(a, items, cap, need, size, align, flags);
-    size_t twice = ka_max(bytes_more(*cap, *cap), bytes_first_cap(size));
-    size_t quarter = ka_max(bytes_more(*cap, *cap / 4), need);
+    /* no wrap: a block is smaller than half of all addresses */
+    size_t twice = ka_max(2 * *cap, bytes_first_cap(size)), quarter = ka_max(*cap + *cap / 4, need);
     void *moved = twice > quarter ? bytes_resize(a, items, cap, twice, size, align, flags) : NULL;
     return moved != NULL ? moved : bytes_resize(a, items, cap, quarter, size, align, flags);
 }

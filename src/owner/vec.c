@@ -204,11 +204,17 @@ size_t ka_vec_cut_(void *self, size_t from, size_t to, const ka_shape_ *shape)
     return end;
 }
 
+void ka_vec_still_cut_(const void *self, size_t from, size_t end, const ka_shape_ *shape)
+{
+    const ka_vec_view_ *vec = (const ka_vec_view_ *)self;
+    if (KA_UNLIKELY(vec->len != from || vec->cap < end))
+        vec_stop(shape, "%s was changed while it was drained");
+}
+
 void ka_vec_join_(void *self, size_t from, size_t to, size_t end, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;
-    if (KA_UNLIKELY(vec->len != from || vec->cap < end))
-        vec_stop(shape, "%s was changed while it was drained");
+    ka_vec_still_cut_(self, from, end, shape);
     if (from != to && to != end)
         ka_move(vec_place(vec, shape, from), vec_place(vec, shape, to), (end - to) * shape->size);
     vec->len = from + (end - to);

@@ -344,6 +344,40 @@ static void crime_walk(void)
             _exit(0);
 }
 
+/* As many items as before, from another place or in another block. */
+static void crime_walk_head(void)
+{
+    int_deque deque = ring(7, 3);
+    int out;
+    KA_DEQUE_EACH (int_deque, int, item, &deque)
+        if (!int_deque_pop_front(&deque, &out) || !int_deque_push_back(&deque, *item))
+            _exit(0);
+}
+
+static void crime_walk_block(void)
+{
+    int_deque deque = ring(0, 3);
+    KA_DEQUE_EACH (int_deque, int, item, &deque)
+        if (item == NULL || !int_deque_reserve(&deque, 100))
+            _exit(0);
+}
+
+static void crime_walk_len(void)
+{
+    int_deque deque = ring(0, 3);
+    KA_DEQUE_EACH (int_deque, int, item, &deque)
+        if (!int_deque_push_back(&deque, *item))
+            _exit(0);
+}
+
+static void stops_at_changes_of_a_walk(void)
+{
+    start();
+    KIT_EXPECT(stops_with(crime_walk_head, "changed while it was walked"));
+    KIT_EXPECT(stops_with(crime_walk_block, "changed while it was walked"));
+    KIT_EXPECT(stops_with(crime_walk_len, "changed while it was walked"));
+}
+
 static void stops_at_callers_errors(void)
 {
     start();
@@ -452,8 +486,8 @@ static void same_as_model(void)
         KIT_CHECK(in ? model_step_in(&random, &deque) : model_step_out(&random, &deque));
         KIT_CHECK(holds(&deque, model, model_len) && memory.live_bytes == deque.cap * sizeof(int));
     }
-    kit_note("%u operations, %zu blocks taken, %llu refused", (unsigned)OPERATIONS, memory.allocs,
-             (unsigned long long)ka_failing_failures(&failing));
+    kit_steps(OPERATIONS);
+    kit_note("%zu blocks taken, %llu refused", memory.allocs, (unsigned long long)ka_failing_failures(&failing));
     int_deque_drop(&deque);
     KIT_CHECK(kit_malloc_clean(&memory) && ka_failing_failures(&failing) > 1000);
 }
@@ -469,6 +503,7 @@ static const kit_case cases[] = {
     { "nth_allocation_fails", nth_allocation_fails },
     { "check_finds_damage", check_finds_damage },
     { "stops_at_callers_errors", stops_at_callers_errors },
+    { "stops_at_changes_of_a_walk", stops_at_changes_of_a_walk },
     { "same_as_model", same_as_model },
 };
 

@@ -33,12 +33,20 @@ static uint64_t crowd_key_bad_hash(crowd_key const *crowded, const ka_hash_key *
     return inverse * ((uint64_t)(crowded->number % 4 + 1) << 32);
 }
 
+static uint64_t wide_key_bad_hash(wide_key const *crowded, const ka_hash_key *key)
+{
+    (void)key;
+    return (uint64_t)(crowded->number % 3) << 40;
+}
+
 KA_HASH_MAP(small_map, small_key, model_value, small_key_hash, small_key_equal, small_key_drop, model_value_drop)
 KA_HASH_MAP_CLONE(small_map, small_key, model_value, small_key_clone, model_value_clone)
 KA_HASH_MAP(crowd_map, crowd_key, model_value, crowd_key_bad_hash, crowd_key_equal, crowd_key_drop, model_value_drop)
 KA_HASH_MAP_CLONE(crowd_map, crowd_key, model_value, crowd_key_clone, model_value_clone)
 KA_HASH_MAP(wide_map, wide_key, model_value, wide_key_hash, wide_key_equal, wide_key_drop, model_value_drop)
 KA_HASH_MAP_CLONE(wide_map, wide_key, model_value, wide_key_clone, model_value_clone)
+KA_HASH_MAP(wide_crowd_map, wide_key, model_value, wide_key_bad_hash, wide_key_equal, wide_key_drop, model_value_drop)
+KA_HASH_MAP_CLONE(wide_crowd_map, wide_key, model_value, wide_key_clone, model_value_clone)
 
 #define MODEL_ORDERED 0
 #define MODEL_MAP     small_map
@@ -53,6 +61,9 @@ KA_HASH_MAP_CLONE(wide_map, wide_key, model_value, wide_key_clone, model_value_c
 #undef MODEL_KEY
 #define MODEL_MAP wide_map
 #define MODEL_KEY wide_key
+#include "collection/map_model.h"
+#undef MODEL_MAP
+#define MODEL_MAP wide_crowd_map
 #include "collection/map_model.h"
 
 KA_HASH_MAP(int_map, int, int, KA_HASH_NUMBERS, KA_EQUAL_NUMBERS, KA_NO_DROP, KA_NO_DROP)
@@ -207,6 +218,45 @@ static void tables_have_keys_of_their_own(void)
     KIT_CHECK(kit_malloc_clean(&memory));
 }
 
+/* Tables of more than 1 MiB are searched and changed in another way. */
+static void far_tables(void)
+{
+    start();
+    enum { N = 120000 };
+    static bool there[N];
+    kit_random random = { 21 };
+    int_map map = int_map_in(heap);
+    int_set set = int_set_in(heap);
+    memset(there, 0, sizeof there);
+    for (unsigned i = 0; i < 4 * N; i++) {
+        int key = (int)kit_below(&random, N);
+        if (there[key] && i % 3 == 0) {
+            there[key] = false;
+            KIT_CHECK(int_map_erase(&map, key) && int_set_erase(&set, key));
+        } else if (i % 4 == 0) {
+            KIT_CHECK((int_map_get(&map, key) != NULL) == there[key] && int_set_contains(&set, key) == there[key]);
+        } else {
+            there[key] = true;
+            KIT_CHECK(int_map_insert(&map, key, -key) != NULL && int_set_insert(&set, key) != NULL);
+        }
+    }
+    KIT_CHECK(map.table.count * sizeof *map.slots > 1 << 20 && set.table.count * sizeof *set.slots > 1 << 20);
+    size_t len = 0;
+    for (int key = 0; key < N; key++) {
+        const int *value = int_map_get(&map, key);
+        KIT_CHECK(there[key] == (value != NULL) && there[key] == int_set_contains(&set, key));
+        KIT_CHECK(value == NULL || *value == -key);
+        len += there[key];
+    }
+    KIT_CHECK(int_map_len(&map) == len && int_set_len(&set) == len);
+    KIT_CHECK_SOUND(int_map_check(&map));
+    KIT_CHECK_SOUND(int_set_check(&set));
+    int_map_drop(&map);
+    int_set_drop(&set);
+    kit_steps(4 * N);
+    KIT_CHECK(kit_malloc_clean(&memory));
+}
+
 /* A million keys come and go through a small table: nothing stays behind. */
 static void does_not_age(void)
 {
@@ -246,10 +296,12 @@ enum { ROUNDS = 800000 };
         KIT_CHECK_SOUND(name##_model_compare(&m));                                              \
         name##_drop(&m.map);                                                                    \
         KIT_CHECK(kit_malloc_clean(&memory) && model_live_keys == 0 && model_live_values == 0); \
+        kit_steps(rounds);                                                                      \
     }
 RUN(small_map)
 RUN(crowd_map)
 RUN(wide_map)
+RUN(wide_crowd_map)
 
 static void same_as_model(void)
 {
@@ -258,6 +310,7 @@ static void same_as_model(void)
     run_crowd_map(200, ROUNDS / 4, false, 3);
     run_crowd_map(40, ROUNDS / 4, false, 4);
     run_wide_map(MODEL_KEYS, ROUNDS / 2, false, 5);
+    run_wide_crowd_map(100, ROUNDS / 16, false, 8);
 }
 
 /* One request in four is refused: nothing changes by what fails. */
@@ -417,6 +470,7 @@ static const kit_case cases[] = {
     { "keys_spread", keys_spread },
     { "hashes_that_agree", hashes_that_agree },
     { "tables_have_keys_of_their_own", tables_have_keys_of_their_own },
+    { "far_tables", far_tables },
     { "does_not_age", does_not_age },
     { "same_as_model", same_as_model },
     { "same_as_model_short_of_memory", same_as_model_short_of_memory },

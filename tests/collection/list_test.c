@@ -336,6 +336,21 @@ static void crime_remove_from_another(void)
     job_list_remove(&guilty, &thief[1]);
 }
 
+/* The first item of another list. */
+static void crime_remove_first_of_another(void)
+{
+    job_list_push_back(&innocent, &thief[0]);
+    job_list_push_back(&innocent, &thief[1]);
+    job_list_push_back(&guilty, &thief[2]);
+    job_list_remove(&guilty, &thief[0]);
+}
+
+static void crime_push_damaged(void)
+{
+    thief[0].link.prev = &thief[1].link;
+    job_list_push_back(&guilty, &thief[0]);
+}
+
 static void crime_place(void)
 {
     job_list_insert_before(&guilty, &thief[0], &thief[1]);
@@ -374,6 +389,8 @@ static void stops_at_callers_errors(void)
     KIT_EXPECT(stops_with(crime_twice_in_two, "job_list: the item is in a list already"));
     KIT_EXPECT(stops_with(crime_remove_unlinked, none));
     KIT_EXPECT(stops_with(crime_remove_from_another, "job_list: the item is in another list"));
+    KIT_EXPECT(stops_with(crime_remove_first_of_another, "job_list: the item is in another list"));
+    KIT_EXPECT(stops_with(crime_push_damaged, "job_list: the item is in a list already"));
     KIT_EXPECT(stops_with(crime_place, none));
     KIT_EXPECT(stops_with(crime_next, none));
     KIT_EXPECT(stops_with(crime_remove_next, none));
@@ -515,7 +532,7 @@ static void same_as_model(void)
         KIT_CHECK(same(&lists[a], &rows[a]) && lists[1 - a].list.len == rows[1 - a].n);
     }
     KIT_CHECK(same(&lists[0], &rows[0]) && same(&lists[1], &rows[1]));
-    kit_note("%u operations", (unsigned)OPERATIONS);
+    kit_steps(OPERATIONS);
     job_list_clear(&lists[0]);
     job_list_clear(&lists[1]);
 }

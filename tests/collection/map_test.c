@@ -149,6 +149,7 @@ static void run_small(unsigned keys, unsigned rounds, bool refuse, uint64_t seed
     }
     KIT_CHECK_SOUND(small_map_model_compare(&m));
     small_map_drop(&m.map);
+    kit_steps(rounds);
     KIT_CHECK(kit_malloc_clean(&memory) && model_live_keys == 0 && model_live_values == 0);
 }
 
@@ -167,6 +168,7 @@ static void run_wide(unsigned keys, unsigned rounds, bool refuse, uint64_t seed)
     }
     KIT_CHECK_SOUND(wide_map_model_compare(&m));
     wide_map_drop(&m.map);
+    kit_steps(rounds);
     KIT_CHECK(kit_malloc_clean(&memory) && model_live_keys == 0 && model_live_values == 0);
 }
 

@@ -393,6 +393,7 @@ static void same_as_model(void)
             KIT_CHECK(string.len == len && (len == 0 || memcmp(string.bytes, model, len) == 0));
             KIT_CHECK_SOUND(ka_string_check(&string));
         }
+        kit_steps(OPERATIONS);
         ka_string_drop(&string);
         KIT_CHECK(kit_malloc_clean(&memory));
     }

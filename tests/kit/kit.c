@@ -38,6 +38,11 @@ void kit_note(const char *format, ...)
     write_line("# %s", line);
 }
 
+void kit_steps(uint64_t count)
+{
+    kit_note("random steps: %llu", (unsigned long long)count);
+}
+
 void kit_fail(const char *file, unsigned line, const char *what)
 {
     kit.failed = true;

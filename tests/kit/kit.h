@@ -44,6 +44,9 @@ void kit_skip(const char *why);
 /* A diagnostic line ("# ..."); formats as ka_format does. */
 void kit_note(const char *format, ...) KA_PRINTF(1, 2);
 
+/* Says that so many random steps were compared with a model; tools/check.pl adds them up. */
+void kit_steps(uint64_t count);
+
 /* Where lines go; a host program needs not call it: kit_host.c does. */
 void kit_set_output(void (*write)(const char *line));
 

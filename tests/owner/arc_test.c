@@ -7,6 +7,7 @@
 #define OWN_TYPE KA_ARC_TYPE
 #define OWN_CODE KA_ARC_CODE
 #include "owner/counted_cases.h"
+#include "owner/crimes.h"
 
 /* ---- several threads ---- */
 
@@ -127,7 +128,50 @@ static void one_unwraps(void)
     KIT_CHECK(kit_malloc_clean(&memory));
 }
 
+/* ---- too many owners: the counts are set by hand ---- */
+
+enum { HALF = 1 << 30 };
+
+static int_own many_owners(uint64_t strong, uint64_t weak)
+{
+    int_own own = { 0 };
+    start();
+    if (int_own_make(&own, heap, 1) == NULL)
+        _exit(0);
+    own.block->counts.both = weak << 32 | strong;
+    return own;
+}
+
+static void crime_share(void)
+{
+    int_own own = many_owners(2u * HALF, 1), more = int_own_share(&own);
+    _exit(more.block == NULL);
+}
+
+static void crime_downgrade(void)
+{
+    int_own own = many_owners(1, 2u * HALF);
+    int_own_weak more = int_own_downgrade(&own);
+    _exit(more.block == NULL);
+}
+
+static void crime_upgrade(void)
+{
+    int_own own = many_owners(2u * HALF, 2);
+    int_own_weak weak = { own.block };
+    int_own more = int_own_weak_upgrade(&weak);
+    _exit(more.block == NULL);
+}
+
+static void too_many_owners(void)
+{
+    KIT_EXPECT(stops_with(crime_share, "int_own_share: too many owners of one value"));
+    KIT_EXPECT(stops_with(crime_downgrade, "int_own_downgrade: too many owners of one value"));
+    KIT_EXPECT(stops_with(crime_upgrade, "int_own_weak_upgrade: too many owners of one value"));
+}
+
 static const kit_case cases[] = {
+    { "too many owners", too_many_owners },
     { "shared by threads", shared_by_threads },
     { "one of the threads unwraps", one_unwraps },
 };

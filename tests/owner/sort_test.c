@@ -130,6 +130,7 @@ static void in_order_is_linear(void)
     KIT_CHECK(number_sort_run(items, 0) == 0 && number_sort_run(items, 1) == 1);
     items[0] = 9, items[1] = 8;
     KIT_CHECK(number_sort_run(items, 2) == 1);
+    KIT_CHECK(ka_sort_budget_(1) == 2 && ka_sort_budget_(8) == 64 && ka_sort_budget_(SIZE_MAX) == SIZE_MAX);
 }
 
 /* McIlroy's adversary: it decides what is less only when asked, so that each pivot turns out to be nearly the least.

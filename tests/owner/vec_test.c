@@ -711,8 +711,8 @@ static void same_as_model(void)
             m.len = 0;
         }
     }
-    kit_note("%u operations, %zu blocks taken, %llu refused", (unsigned)OPERATIONS, memory.allocs,
-             (unsigned long long)ka_failing_failures(&failing));
+    kit_steps(OPERATIONS);
+    kit_note("%zu blocks taken, %llu refused", memory.allocs, (unsigned long long)ka_failing_failures(&failing));
     int_vec_drop(&vec);
     KIT_CHECK(kit_malloc_clean(&memory) && ka_failing_failures(&failing) > 1000);
 }
