@@ -155,8 +155,10 @@ void ka_vec_free_(void *vec, const ka_shape_ *shape);
 /* Stops unless from <= to <= len; makes `from` the len and returns what it was. */
 KA_MUST_USE size_t ka_vec_cut_(void *vec, size_t from, size_t to, const ka_shape_ *shape);
 
-/* The end of that: moves the items from `to` to before `end` down to `from`. Stops if that is not the len any more. */
-void ka_vec_still_cut_(const void *vec, size_t from, size_t end, const ka_shape_ *shape); /* stops if it is not */
+/* Stops if that is not the len any more, or there is less room. */
+void ka_vec_still_cut_(const void *vec, size_t from, size_t end, const ka_shape_ *shape);
+
+/* The end of that: the same; then moves the items from `to` to before `end` down to `from`. */
 void ka_vec_join_(void *vec, size_t from, size_t to, size_t end, const ka_shape_ *shape);
 
 KA_MUST_USE const char *ka_vec_check_(const void *vec, const ka_shape_ *shape);

@@ -40,7 +40,7 @@ static ka_allocator *const heap = &probe.allocator;
         depth_from();                                                                                            \
         name##_drop(box);                                                                                        \
         kit_note("%s of %u items was dropped in %u bytes of stack", kind, (unsigned)N, (unsigned)depth_bytes()); \
-        KIT_CHECK(depth_bytes() > 0 && depth_bytes() < 1024 && kit_malloc_clean(&memory));                       \
+        KIT_CHECK(depth_bytes() > 0 && depth_bytes() < DEPTH_MOST && kit_malloc_clean(&memory));                 \
     } while (0)
 
 static void million(void)

@@ -413,7 +413,7 @@ static void million(void)
     depth_from();
     job_list_drop(&list);
     kit_note("a list of %u items was dropped in %u bytes of stack", (unsigned)N, (unsigned)depth_bytes());
-    KIT_CHECK(depth_bytes() > 0 && depth_bytes() < 1024 && kit_malloc_clean(&memory));
+    KIT_CHECK(depth_bytes() > 0 && depth_bytes() < DEPTH_MOST && kit_malloc_clean(&memory));
 }
 
 /* ---- against a model: two lists and two arrays ---- */

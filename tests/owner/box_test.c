@@ -336,7 +336,7 @@ static void million_in_a_chain(void)
     depth_from();
     link_box_drop(&chain);
     kit_note("a chain of %u boxes was dropped in %u bytes of stack", (unsigned)N, (unsigned)depth_bytes());
-    KIT_CHECK(depth_bytes() > 0 && depth_bytes() < 1024 && full_links == 0 && kit_malloc_clean(&memory));
+    KIT_CHECK(depth_bytes() > 0 && depth_bytes() < DEPTH_MOST && full_links == 0 && kit_malloc_clean(&memory));
 }
 
 static void check_finds_damage(void)

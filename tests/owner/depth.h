@@ -7,6 +7,18 @@
 
 #include <ka/alloc.h>
 
+/* Bytes. Sanitizers put red zones into frames. */
+#if defined(__SANITIZE_ADDRESS__)
+#define DEPTH_MOST 2048
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DEPTH_MOST 2048
+#endif
+#endif
+#if !defined(DEPTH_MOST)
+#define DEPTH_MOST 1024
+#endif
+
 typedef struct depth_probe {
     ka_allocator allocator; /* passes everything on, and looks at the stack in each free */
     ka_allocator *inner;
