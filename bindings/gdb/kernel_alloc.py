@@ -82,6 +82,11 @@ class Vec(Printer):
         return "array"
 
 
+class Slice(Vec):
+    def to_string(self):
+        return "%d items" % int(self.value["len"])
+
+
 class Deque(Vec):
     """A ring: the first item lies at `head`."""
 
@@ -207,6 +212,7 @@ SHAPES = {
     ("value", "allocator"): Box,
     ("block",): Counted,
     ("items", "len", "cap", "allocator"): Vec,
+    ("items", "len", "allocator"): Slice,
     ("items", "len", "cap", "allocator", "head"): Deque,
     ("bytes", "len", "cap", "allocator", "utf8"): String,
     (None,): List,

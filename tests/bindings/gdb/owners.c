@@ -10,6 +10,7 @@ KA_BOX(point_box, struct point, KA_NO_DROP)
 KA_RC(point_rc, struct point, KA_NO_DROP)
 KA_ARC(point_arc, struct point, KA_NO_DROP)
 KA_VEC(number_vec, int, KA_NO_DROP)
+KA_SLICE(number_slice, int, KA_NO_DROP)
 KA_DEQUE(number_deque, int, KA_NO_DROP)
 struct job {
     int id;
@@ -27,6 +28,7 @@ struct everything {
     point_rc_weak weak;
     point_arc atomic;
     number_vec numbers;
+    number_slice fixed;
     number_deque ring;
     job_list jobs;
     ka_string name;
@@ -59,6 +61,8 @@ static bool fill(ka_allocator *a)
         if (!number_map_insert(&all.squares, i, i * i) || (i < 5 && !number_vec_push(&all.numbers, i * 10)) ||
             (i < 3 && !number_table_insert(&all.cubes, i, i * i * i)))
             return false;
+    if (number_slice_make(&all.fixed, a, (const int[]){ 7, 8, 9 }, 3) == NULL)
+        return false;
     all.jobs = job_list_in(a);
     for (int i = 0; i < 3; i++) {
         struct job *job = job_list_push_back_new(&all.jobs);
