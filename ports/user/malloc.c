@@ -193,6 +193,7 @@ EXPORT void free(void *block)
 /* The C library's memset under a name that gcc does not know: for sizes that it can bound it would inline a slow
  * loop. */
 extern void *library_memset(void *to, int byte, size_t size) __asm__("memset");
+extern void *library_memcpy(void *to, const void *from, size_t size) __asm__("memcpy");
 
 /* count * size; the division is for numbers of more than 32 bits only. */
 static inline bool multiply(size_t count, size_t size, size_t *bytes)
@@ -212,23 +213,76 @@ EXPORT void *calloc(size_t count, size_t size)
     return KA_LIKELY(block != NULL) ? library_memset(block, 0, bytes) : NULL;
 }
 
+/* ---- realloc ----
+ *
+ * A block that grows by less than half of its size is likely to grow again. While it is small it gets a quarter more than
+ * it asks for; from GROW_RUN on it becomes a run of pages of twice the size, which then grows where it is. Pages that
+ * are not touched cost nothing. */
+
+#define GROW_RUN  4096u              /* bytes */
+#define GROW_MOST ((size_t)64 << 20) /* what a run gets ahead, at most */
+
+/* How many pages a run of so many bytes has. */
+static size_t run_length(size_t size)
+{
+    return ka_park_round(ka_round_up(size, PAGE) / PAGE, heap.table->round_pages);
+}
+
+/* The alignment that tells the heap what the block is: a run as small as a block of a slab was asked for with more than
+ * a page. */
+static size_t align_of(unsigned number, size_t usable)
+{
+    return usable <= KA_CLASS_LARGEST && number == 0 ? 2 * PAGE : KA_MIN_ALIGN;
+}
+
+static void *resize_exactly(void *block, unsigned number, size_t old, size_t size)
+{
+    void *result = ka_heap_resize(&heap, block, old, align_of(number, old), size, KA_MIN_ALIGN, 0);
+    return result != NULL ? result : fail();
+}
+
+/* A run, however small. */
+static void *run_take(size_t size)
+{
+    void *block = NULL;
+    if (ka_port_busy_take(&mine.magazines.busy)) {
+        block = ka_run_pop(&heap, &mine.magazines, run_length(size), 1);
+        ka_port_busy_give(&mine.magazines.busy);
+    }
+    return block != NULL ? block : ka_heap_alloc(&heap, size, align_of(0, size), 0);
+}
+
+/* The block with `size` bytes, more than it has. */
+static KA_NOINLINE void *grow(void *block, unsigned number, size_t old, size_t size)
+{
+    if (size > (size_t)PTRDIFF_MAX / 2 || size - old > old / 2)
+        return resize_exactly(block, number, old, size);
+    size_t ahead = size + (size < GROW_RUN ? size / 4 : ka_min(size, GROW_MOST));
+    if (number == 0 && (ka_heap_run_resize(&heap, block, old / PAGE, run_length(ahead), 0) ||
+                        ka_heap_run_resize(&heap, block, old / PAGE, run_length(size), 0)))
+        return block;
+    void *result = size < GROW_RUN ? allocate(ahead) : run_take(ahead);
+    if (result == NULL)
+        return resize_exactly(block, number, old, size);
+    library_memcpy(result, block, old);
+    release(block);
+    return result;
+}
+
 EXPORT void *realloc(void *block, size_t size)
 {
     if (block == NULL)
         return allocate(size);
     unsigned number = ka_heap_number_of(&heap, block);
-    size_t old = number != 0 ? heap.table->classes.of[number - 1].size : ka_heap_usable(&heap, block);
-    if (old == 0) {
+    size_t old = number != 0 ? heap.table->classes.of[number - 1].size : ka_heap_run_usable(&heap, block);
+    if (KA_UNLIKELY(old == 0)) {
         ka_heap_free_unsized(&heap, block); /* reports it */
         return fail();
     }
     size += size == 0;
-    if (size <= old && size >= old / 2)
+    if (KA_LIKELY(size <= old && size >= old / (number != 0 ? 2 : 4)))
         return block;
-    /* A run that is as small as a block of a slab was asked for with more alignment than a page. */
-    size_t align = old <= KA_CLASS_LARGEST && number == 0 ? 2 * ka_heap_page(&heap) : 16;
-    void *result = ka_heap_resize(&heap, block, old, align, size, 16, 0);
-    return result != NULL ? result : fail();
+    return size > old ? grow(block, number, old, size) : resize_exactly(block, number, old, size);
 }
 
 EXPORT void *reallocarray(void *block, size_t count, size_t size)

@@ -12,6 +12,9 @@
 KA_NOINLINE void *ka_heap_block_alloc_slow(ka_heap *heap, unsigned number, ka_flags flags);
 KA_NOINLINE void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const void *site);
 
+/* A run made longer or shorter where it is. false: it cannot be. */
+bool ka_heap_run_resize(ka_heap *heap, void *block, size_t old_pages, size_t new_pages, ka_flags flags);
+
 /* Makes `m`, memory of the caller's, the magazines of a slot that has none; they stay busy if there is no memory. Where
  * the page source may be called. ka_heap_retire_slot ends that; no statistics of such a heap while it does. */
 void ka_heap_attach(ka_heap *heap, unsigned slot, ka_magazines *m);
@@ -69,6 +72,18 @@ static inline uint32_t *ka_heap_descriptor0(const ka_heap *heap, const void *blo
 {
     uintptr_t offset = (uintptr_t)block - heap->base0;
     return &heap->pages0[offset >> heap->page_shift];
+}
+
+/* Bytes of a block that is a run of this heap's; of others as ka_heap_usable. */
+static inline size_t ka_heap_run_usable(const ka_heap *heap, const void *block)
+{
+    uintptr_t offset = (uintptr_t)block - heap->base0;
+    if (offset < heap->size0 && (offset & (((uintptr_t)1 << heap->page_shift) - 1)) == 0) {
+        uint32_t descriptor = ka_load_acquire_32(ka_heap_descriptor0(heap, block));
+        if (ka_page_is_run(descriptor))
+            return (size_t)ka_page_run_pages(descriptor) << heap->page_shift;
+    }
+    return ka_heap_usable(heap, block);
 }
 
 /* A run of the rounded length `pages`, or of one of the next `longer` lengths; NULL: none is parked. */

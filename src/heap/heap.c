@@ -311,8 +311,7 @@ size_t ka_heap_usable(const ka_heap *heap, const void *block)
 
 /* ---- resize ---- */
 
-/* A run made longer or shorter where it is. false: it cannot be. */
-static bool run_resize(ka_heap *heap, void *block, size_t old_pages, size_t new_pages, ka_flags flags)
+bool ka_heap_run_resize(ka_heap *heap, void *block, size_t old_pages, size_t new_pages, ka_flags flags)
 {
     ka_segment *segment = ka_heap_segment_of(heap, block);
     if (segment == NULL || new_pages >= KA_PAGE_LIMIT)
@@ -344,7 +343,7 @@ static bool resize_in_place(ka_heap *heap, void *block, size_t old_size, size_t 
         return false;
     if (old_small)
         return ka_class_of_layout(old_size, old_align) == ka_class_of_layout(new_size, new_align);
-    return run_resize(heap, block, run_pages(heap, old_size), run_pages(heap, new_size), flags);
+    return ka_heap_run_resize(heap, block, run_pages(heap, old_size), run_pages(heap, new_size), flags);
 }
 
 static void *heap_resize(ka_heap *heap, void *block, size_t old_size, size_t old_align, size_t new_size,

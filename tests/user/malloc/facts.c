@@ -106,6 +106,37 @@ static void reallocs(void)
     free(block);
 }
 
+/* Blocks that grow by little again and again, several at a time and in each other's way, and then shrink. */
+static void gradual(void)
+{
+    enum { COUNT = 4 };
+    static const size_t steps[COUNT] = { 24, 1000, 0, 4096 }; /* 0: by a quarter */
+    char *blocks[COUNT] = { NULL }, *between = NULL;
+    size_t sizes[COUNT] = { 0 };
+    for (unsigned round = 0; round < 150; round++)
+        for (unsigned i = 0; i < COUNT; i++) {
+            size_t size = sizes[i] + (steps[i] != 0 ? steps[i] : sizes[i] / 4 + 8);
+            if (size > 120000)
+                continue;
+            char *moved = realloc(blocks[i], size);
+            FACT(moved != NULL && stamped(moved, sizes[i], i) && malloc_usable_size(moved) >= size);
+            stamp(moved, size, i);
+            blocks[i] = moved;
+            sizes[i] = size;
+            free(between);
+            between = malloc(size / 2);
+            memset(between, 0xdd, size / 2);
+        }
+    for (unsigned i = 0; i < COUNT; i++) {
+        for (; sizes[i] > 1; sizes[i] = sizes[i] * 2 / 3) {
+            FACT((blocks[i] = realloc(blocks[i], sizes[i])) != NULL && stamped(blocks[i], sizes[i], i));
+            FACT(malloc_usable_size(blocks[i]) < 8 * sizes[i] + 4096);
+        }
+        free(blocks[i]);
+    }
+    free(between);
+}
+
 /* Blocks that were aligned to more than a page, and small, are page runs: every way to give them back. */
 static void aligned(void)
 {
@@ -199,6 +230,7 @@ int main(void)
     basics();
     errors();
     reallocs();
+    gradual();
     aligned();
     threads();
     return broken != 0;
