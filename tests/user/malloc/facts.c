@@ -116,7 +116,7 @@ static void gradual(void)
     for (unsigned round = 0; round < 150; round++)
         for (unsigned i = 0; i < COUNT; i++) {
             size_t size = sizes[i] + (steps[i] != 0 ? steps[i] : sizes[i] / 4 + 8);
-            if (size > 120000)
+            if (size > 60000)
                 continue;
             char *moved = realloc(blocks[i], size);
             FACT(moved != NULL && stamped(moved, sizes[i], i) && malloc_usable_size(moved) >= size);
