@@ -51,7 +51,7 @@ bool(KA_CLONE_BYTES)(struct ka_nothing_ *, const struct ka_nothing_ *);
 
 /* `KA_AUTO(peer_box) peer = { 0 };` drops the variable where its scope ends. Only where the compiler has it. */
 #if defined(__GNUC__) || defined(__clang__)
-#define KA_AUTO(name) __attribute__((cleanup(name##_drop), unused)) name
+#define KA_AUTO(name) __attribute__((__cleanup__(name##_drop), __unused__)) name
 #endif
 
 /* ---- private: shared by the macros ---- */

@@ -7,6 +7,7 @@
 
 #include "suite/suite.h"
 
+extern const kit_suite cleanup_suite;  /* owners under <linux/cleanup.h> */
 extern const kit_suite contract_suite; /* the interface over each of the kernel's allocators */
 extern const kit_suite context_suite;  /* who may call what where */
 extern const kit_suite dma_suite;      /* ka_physical, and memory for a device */

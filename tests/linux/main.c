@@ -48,6 +48,7 @@ static void run_over_heaps(void)
     kit_run("heap over a region", heap_suite.cases, heap_suite.count);
     kit_run("owner over a region", owner_suite.cases, owner_suite.count);
     kit_run("map over a region", map_suite.cases, map_suite.count);
+    kit_run("collection over a region", collection_suite.cases, collection_suite.count);
     if (!ka_heap_init(&heap, &(ka_heap_options){ .base = memory, .size = HEAP_BYTES })) {
         kit_fail(__FILE__, __LINE__, "no heap");
         vfree(memory);
@@ -56,6 +57,7 @@ static void run_over_heaps(void)
     suite = (suite_env){ &heap.allocator, SUITE_BYTES, HEAP_BYTES };
     kit_run("owner over a heap", owner_suite.cases, owner_suite.count);
     kit_run("map over a heap", map_suite.cases, map_suite.count);
+    kit_run("collection over a heap", collection_suite.cases, collection_suite.count);
     if (ka_heap_fini(&heap) != 0)
         kit_fail(__FILE__, __LINE__, "blocks are left in the heap");
     vfree(memory);
@@ -87,6 +89,7 @@ static int __init start(void)
     kit_set_output(write_line);
     kit_begin();
     run_over_heaps();
+    run(&cleanup_suite);
     run(&contract_suite);
     run(&context_suite);
     run(&dma_suite);

@@ -25,9 +25,10 @@ typedef struct suite_env {
 
 extern suite_env suite;
 
-extern const kit_suite heap_suite;  /* the interface of any heap, and regions of its own */
-extern const kit_suite map_suite;   /* map, set, hash map, hash set, string */
-extern const kit_suite owner_suite; /* box, vec, rc */
-extern const kit_suite turns_suite; /* owners and collections while each allocation fails in turn */
+extern const kit_suite collection_suite; /* vecs in order, deque, list, priority queue, slice, chains of boxes */
+extern const kit_suite heap_suite;       /* the interface of any heap, and regions of its own */
+extern const kit_suite map_suite;        /* map, set, hash map, hash set, string */
+extern const kit_suite owner_suite;      /* box, vec, rc */
+extern const kit_suite turns_suite;      /* owners and collections while each allocation fails in turn */
 
 #endif

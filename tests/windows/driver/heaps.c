@@ -50,10 +50,12 @@ void run_over_heaps(void)
     kit_run("heap over a region", heap_suite.cases, heap_suite.count);
     kit_run("owner over a region", owner_suite.cases, owner_suite.count);
     kit_run("map over a region", map_suite.cases, map_suite.count);
+    kit_run("collection over a region", collection_suite.cases, collection_suite.count);
     if (!step("for a heap", turn))
         return;
     suite = (suite_env){ &heap.allocator, SUITE_BYTES, HEAP_BYTES };
     kit_run("owner over a heap", owner_suite.cases, owner_suite.count);
     kit_run("map over a heap", map_suite.cases, map_suite.count);
+    kit_run("collection over a heap", collection_suite.cases, collection_suite.count);
     (void)step("back to the pool", give_back);
 }
