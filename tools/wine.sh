@@ -2,7 +2,7 @@
 # Runs a Windows program under Wine, with a server of its own, in a prefix that is made on first use; no display.
 # What drivers print by DbgPrint goes to standard error. Everything of that prefix is ended afterwards.
 # Usage: tools/wine.sh PREFIX PROGRAM.exe ARGUMENT...
-#   SECONDS_MAX  the program is ended after so long (120)
+#   SECONDS_MAX  the program is ended after so long (300)
 #   NTOSKRNL     a folder with ntoskrnl.exe and ntwine.dll, which stand for Wine's own (tests/windows/ntoskrnl)
 set -eu
 [ $# -ge 2 ] || { echo "usage: $0 PREFIX PROGRAM.exe ARGUMENT..." >&2; exit 2; }
@@ -28,6 +28,8 @@ if [ ! -f "$WINEPREFIX/made" ]; then
         exit 3
     fi
     timeout -k 5 60 wineserver -w
+    # How long the service control manager waits for a driver's process: 10 s are too few on a busy machine.
+    printf '\n[System\\\\CurrentControlSet\\\\Control]\n"ServicesPipeTimeout"="120000"\n' >>"$WINEPREFIX/system.reg"
     touch "$WINEPREFIX/made"
 fi
 system=$WINEPREFIX/drive_c/windows/system32
@@ -39,4 +41,4 @@ if [ -n "${NTOSKRNL:-}" ]; then
     export WINEDLLPATH
 fi
 export WINEDLLOVERRIDES="$WINEDLLOVERRIDES;ntoskrnl.exe=$kernel"
-timeout -k 5 "${SECONDS_MAX:-120}" wine "$@"
+timeout -k 5 "${SECONDS_MAX:-300}" wine "$@"

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { POLL_MS = 20, WAIT_MS = 30000 };
+enum { POLL_MS = 20, WAIT_MS = 120000 };
 
 static bool complain(const char *what, const char *name)
 {
