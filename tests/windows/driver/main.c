@@ -42,6 +42,11 @@ static const struct {
     { "failures", run_failures }, { "deaths", run_deaths },    { "end", run_end },
 };
 
+static void irql_is_passive(void)
+{
+    KIT_EXPECT(KeGetCurrentIrql() == PASSIVE_LEVEL);
+}
+
 static NTSTATUS run(const char *name)
 {
     length = 0;
@@ -49,6 +54,7 @@ static NTSTATUS run(const char *name)
         if (strcmp(parts[i].name, name) == 0) {
             kit_begin();
             parts[i].run();
+            kit_run(name, &(kit_case){ "the IRQL is what it was", irql_is_passive }, 1);
             (void)kit_end();
             return STATUS_SUCCESS;
         }

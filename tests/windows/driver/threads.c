@@ -9,7 +9,15 @@
 
 #include "base/atomic.h"
 
-enum { THREADS = 4, STEPS = 20000, HELD = 32, SHARED = 64, HEAP_BYTES = 16 << 20, REGION_BYTES = 1 << 20 };
+enum {
+    THREADS = 4,
+    STEPS = 40000,
+    SMALL_STEPS = 200000,
+    HELD = 32,
+    SHARED = 64,
+    HEAP_BYTES = 48 << 20,
+    REGION_BYTES = 1 << 20
+};
 enum { ALIGN = 2 * PAGE_SIZE };
 
 NTSYSAPI NTSTATUS NTAPI ZwWaitForSingleObject(HANDLE handle, BOOLEAN alertable, LARGE_INTEGER *timeout); /* <ntifs.h> */
@@ -53,6 +61,7 @@ typedef struct worker {
 
 static struct {
     ka_allocator *allocator;
+    bool small;               /* little in a block, so that most of the time is the allocator's */
     uintptr_t shared[SHARED]; /* blocks whose first words are their sizes */
 } arena;
 
@@ -75,7 +84,8 @@ static void step(worker *w)
 {
     unsigned at = (unsigned)kit_below(&w->random, HELD);
     if (w->blocks[at] == NULL) {
-        size_t size = 16 + (size_t)kit_below(&w->random, kit_below(&w->random, 64) == 0 ? 20000 : 300);
+        size_t most = arena.small ? 16 : kit_below(&w->random, 64) == 0 ? 20000 : 300;
+        size_t size = 16 + (size_t)kit_below(&w->random, most);
         size_t *block = ka_alloc(arena.allocator, size, 16, 0);
         w->refused += block == NULL;
         if (block != NULL) {
@@ -98,18 +108,19 @@ static void work(void *argument)
     worker *w = argument;
     ULONG count = KeQueryActiveProcessorCountEx(ALL_PROCESSOR_GROUPS);
     KAFFINITY before = KeSetSystemAffinityThreadEx((KAFFINITY)1 << w->number % count);
-    for (unsigned i = 0; i < STEPS; i++) {
+    for (unsigned i = 0; i < (arena.small ? SMALL_STEPS : STEPS); i++) {
         w->cpus |= 1u << KeGetCurrentProcessorNumberEx(NULL) % 32;
         step(w);
     }
     KeRevertToUserAffinityThreadEx(before);
 }
 
-static void storm(ka_allocator *allocator)
+static void storm(ka_allocator *allocator, bool small)
 {
     uint32_t cpus = 0;
     unsigned started = 0, refused = 0;
     arena.allocator = allocator;
+    arena.small = small;
     for (; started < THREADS; started++) {
         workers[started] = (worker){ .number = started, .random = { started } };
         if (!thread_begin(&workers[started].thread, work, &workers[started]))
@@ -130,7 +141,8 @@ static void storm(ka_allocator *allocator)
             put_back(&workers[0], (void *)arena.shared[i], *(size_t *)arena.shared[i]);
             arena.shared[i] = 0;
         }
-    kit_note("%u threads of %u steps, on processors %x; %u requests refused", started, STEPS, cpus, refused);
+    kit_note("%u threads of %u steps, on processors %x; %u requests refused", started, small ? SMALL_STEPS : STEPS,
+             cpus, refused);
     KIT_EXPECT(started == THREADS);
     for (unsigned i = 0; i < started; i++)
         KIT_EXPECT(workers[i].damaged == 0);
@@ -142,7 +154,7 @@ static void the_pool(void)
     ka_nt_pool pool;
     long before = kernel != NULL ? kernel->hooks->live() : 0;
     KIT_CHECK(ka_nt_pool_init(&pool, &(ka_nt_pool_options){ .tag = KA_TAG('t', 'h', 'r', 'd') }));
-    storm(&pool.allocator);
+    storm(&pool.allocator, false);
     KIT_EXPECT(kernel == NULL || kernel->hooks->live() == before);
 }
 
@@ -155,7 +167,7 @@ static void a_region(void)
     ka_region_init(&region);
     KIT_CHECK(ka_region_claim(&region, memory, REGION_BYTES));
     ka_locked_init(&locked, &region.allocator, NULL, NULL);
-    storm(&locked.allocator);
+    storm(&locked.allocator, false);
     KIT_EXPECT(ka_get_stats(&region.allocator).live_blocks == 0);
     KIT_CHECK_SOUND(ka_region_check(&region));
     ka_free(ka_kernel, memory, REGION_BYTES, ALIGN);
@@ -168,7 +180,8 @@ static void in_a_heap(bool migrate)
     KIT_CHECK(memory != NULL && ka_heap_init(&heap, &(ka_heap_options){ .base = memory, .size = HEAP_BYTES }));
     if (migrate)
         kernel->migrate(true);
-    storm(&heap.allocator);
+    storm(&heap.allocator, false);
+    storm(&heap.allocator, true);
     if (migrate)
         kernel->migrate(false);
     KIT_CHECK_SOUND(ka_heap_check(&heap));
@@ -191,11 +204,27 @@ static void a_heap_with_threads_that_move(void)
         in_a_heap(true);
 }
 
+static void a_heap_that_grows(void)
+{
+    static ka_nt_heap heap;
+    if (kernel == NULL) {
+        kit_skip("its segments need a pool that aligns pages");
+        return;
+    }
+    KIT_CHECK(ka_nt_heap_init(&heap, "storm", HEAP_BYTES, &(ka_nt_pool_options){ .tag = KA_TAG('t', 'h', 'r', 'd') }));
+    kernel->migrate(true);
+    storm(&heap.heap.allocator, false);
+    kernel->migrate(false);
+    KIT_CHECK_SOUND(ka_heap_check(&heap.heap));
+    KIT_EXPECT(ka_nt_heap_fini(&heap) == 0);
+}
+
 static const kit_case cases[] = {
     { "in the pool", the_pool },
     { "in a region behind a lock", a_region },
     { "in a heap", a_heap },
     { "in a heap, by threads that move", a_heap_with_threads_that_move },
+    { "in a heap over the pool, by threads that move", a_heap_that_grows },
 };
 
 void run_threads(void)
