@@ -46,7 +46,7 @@ static void *object_alloc(ka_allocator *self, size_t size, size_t align, ka_flag
         ((flags & KA_PAGEABLE) != 0 && !l->pageable))
         return NULL;
     if (l->pageable && !level_allows(l)) {
-        ka_report_misuse(KA_MISUSE_CONTEXT, self, NULL, size, NULL);
+        ka_report_misuse(KA_MISUSE_CONTEXT, self, NULL, size, KA_RETURN_ADDRESS());
         return NULL;
     }
     KA_DEBUG(level_allows(l));
@@ -63,7 +63,7 @@ static void object_free(ka_allocator *self, void *object, size_t size, size_t al
 {
     ka_nt_lookaside *l = lookaside_of(self);
     if (size > l->size || align > KA_MIN_ALIGN) {
-        ka_report_misuse(KA_MISUSE_WRONG_SIZE, self, object, size, NULL);
+        ka_report_misuse(KA_MISUSE_WRONG_SIZE, self, object, size, KA_RETURN_ADDRESS());
         return;
     }
     KA_DEBUG(level_allows(l));

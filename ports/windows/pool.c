@@ -127,7 +127,7 @@ static KA_NOINLINE void *alloc_other(ka_nt_pool *pool, size_t size, size_t align
         how = (how & ~(NT_POOL_NON_PAGED | NT_POOL_EXECUTE)) | NT_POOL_PAGED;
     KA_DEBUG(KeGetCurrentIrql() <= DISPATCH_LEVEL);
     if ((how & NT_POOL_PAGED) != 0 && KeGetCurrentIrql() > APC_LEVEL) {
-        ka_report_misuse(KA_MISUSE_CONTEXT, &pool->allocator, NULL, size, NULL);
+        ka_report_misuse(KA_MISUSE_CONTEXT, &pool->allocator, NULL, size, KA_RETURN_ADDRESS());
         return NULL;
     }
     bool special = pool->node != KA_NT_ANY_NODE || pool->priority != NormalPoolPriority;
@@ -158,7 +158,7 @@ static KA_NOINLINE void free_other(ka_nt_pool *pool, void *block, size_t size, s
     uintptr_t *words = block;
     if ((uintptr_t)block % align != 0 || words[-1] != check_for(words[-2], (uintptr_t)block)) {
         ka_report_misuse((uintptr_t)block % align != 0 ? KA_MISUSE_INTERIOR : KA_MISUSE_DAMAGE, &pool->allocator, block,
-                         size, NULL);
+                         size, KA_RETURN_ADDRESS());
         return;
     }
     words[-1] = 0;
