@@ -50,6 +50,7 @@ typedef NTSTATUS NTAPI nt_lookaside_init(LOOKASIDE_LIST_EX *list, nt_list_alloca
 typedef VOID NTAPI nt_lookaside_delete(LOOKASIDE_LIST_EX *list);
 
 typedef NTSTATUS NTAPI nt_number_from_index(ULONG index, PROCESSOR_NUMBER *number);
+typedef USHORT NTAPI nt_current_node(VOID);
 typedef VOID NTAPI nt_set_affinity(GROUP_AFFINITY *affinity, GROUP_AFFINITY *before);
 typedef VOID NTAPI nt_revert_affinity(GROUP_AFFINITY *before);
 
@@ -64,6 +65,7 @@ typedef struct nt_routines {
     nt_lookaside_init *lookaside_init;
     nt_lookaside_delete *lookaside_delete;
     nt_number_from_index *number_from_index;
+    nt_current_node *current_node;
     nt_set_affinity *set_affinity;
     nt_revert_affinity *revert_affinity;
     bool nx; /* there is NonPagedPoolNx */

@@ -26,10 +26,10 @@ bool ka_port_entropy(void *context, void *out, size_t size)
     return false;
 }
 
-/* No heap here knows nodes yet. */
 unsigned ka_port_node(void)
 {
-    return 0;
+    unsigned node = ka_nt_routines.current_node != NULL ? ka_nt_routines.current_node() : 0;
+    return node < 64 ? node : 0;
 }
 
 void ka_nt_stop_on_misuse(void *context, ka_misuse kind, ka_allocator *allocator, const void *block, size_t size,
@@ -63,6 +63,7 @@ bool ka_nt_start(uint32_t tag)
         return false;
     ka_nt_cpus = count;
     ka_nt_pool_start(tag);
+    ka_nt_routines.current_node = (nt_current_node *)ka_nt_find(L"KeGetCurrentNodeNumber");
     ka_nt_physical_start();
     ka_nt_lookaside_start();
     ka_nt_heap_start();

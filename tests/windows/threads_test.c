@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <ka/windows.h>
+#include <ka_port.h>
 
 #include "nt_suite.h"
 #include "shim/shim.h"
@@ -161,9 +162,26 @@ static void drained_from_elsewhere(void)
     KIT_EXPECT(ka_nt_heap_fini(&heap) == 0 && shim_live() == 0);
 }
 
+static void processors(void)
+{
+    shim_migrates = true;
+    for (unsigned i = 0; i < 8; i++) {
+        (void)ka_port_slot();
+        shim_irql = DISPATCH_LEVEL; /* stays there */
+        unsigned slot = ka_port_slot();
+        KIT_EXPECT(slot >= 1 && slot <= ka_port_cpu_count() && ka_port_node() == (slot - 1) / 2);
+        shim_irql = PASSIVE_LEVEL;
+    }
+    shim_processors = KA_PORT_MAX_CPUS + 1;
+    KIT_EXPECT(!ka_nt_start(0)); /* before it would use a slot that it has not */
+    shim_processors = 4;
+    KIT_EXPECT(ka_nt_stop() == 0 && ka_nt_start(0));
+}
+
 int main(void)
 {
     static const kit_case cases[] = {
+        { "numbers of processors and nodes", processors },
         { "threads that change processors", threads },
         { "pairs on the magazines of processors that are left at any time", one_magazine },
         { "what other processors keep comes back", drained_from_elsewhere },

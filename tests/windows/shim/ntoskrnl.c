@@ -25,6 +25,7 @@ _Thread_local shim_bugcheck shim_end;
 _Thread_local KIRQL shim_irql;
 unsigned char shim_zero_byte;
 bool shim_migrates;
+unsigned shim_processors = CPUS;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -113,7 +114,12 @@ ULONG KeGetCurrentProcessorNumberEx(PROCESSOR_NUMBER *number)
 
 ULONG KeQueryMaximumProcessorCountEx(USHORT group)
 {
-    return group == ALL_PROCESSOR_GROUPS ? CPUS : group < CPUS / 2 ? 2 : 0;
+    return group == ALL_PROCESSOR_GROUPS ? shim_processors : group < CPUS / 2 ? 2 : 0;
+}
+
+static USHORT current_node(void)
+{
+    return (USHORT)(KeGetCurrentProcessorNumberEx(NULL) / 2);
 }
 
 static NTSTATUS get_number_of(ULONG index, PROCESSOR_NUMBER *number)
@@ -464,6 +470,7 @@ PVOID MmGetSystemRoutineAddress(UNICODE_STRING *name)
         { L"ExInitializeLookasideListEx", SHIM_WINDOWS_7, (uintptr_t)initialize_list, -1 },
         { L"ExDeleteLookasideListEx", SHIM_WINDOWS_7, (uintptr_t)delete_list, -1 },
         { L"KeGetProcessorNumberFromIndex", SHIM_WINDOWS_7, (uintptr_t)get_number_of, -1 },
+        { L"KeGetCurrentNodeNumber", SHIM_WINDOWS_7, (uintptr_t)current_node, -1 },
         { L"KeSetSystemGroupAffinityThread", SHIM_WINDOWS_7, (uintptr_t)set_affinity, -1 },
         { L"KeRevertToUserGroupAffinityThread", SHIM_WINDOWS_7, (uintptr_t)revert_affinity, -1 },
     };

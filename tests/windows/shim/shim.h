@@ -46,6 +46,7 @@ extern bool shim_keeps_routines[2]; /* false: contiguous NodeMemory [0], Specify
 extern _Thread_local shim_bugcheck shim_end; /* of KeBugCheckEx */
 extern _Thread_local KIRQL shim_irql;
 extern unsigned char shim_zero_byte; /* what cleared memory is filled with */
+extern unsigned shim_processors; /* how many there may be; four there are */
 extern bool shim_migrates; /* threads change processors at each look at their number */
 
 struct nt_hooks;
