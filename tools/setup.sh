@@ -7,7 +7,7 @@ build="cmake ninja-build gcc libc6-dev"
 demo="$build qemu-system-x86 xz-utils"
 check="$demo g++ clang lld libclang-rt-14-dev binutils perl python3 valgrind
        gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu qemu-system-arm qemu-system-misc cargo rustc rust-src
-       pkgconf linux-headers-amd64 linux-headers-rt-amd64 busybox-static cpio gdb"
+       pkgconf libstb-dev linux-headers-amd64 linux-headers-rt-amd64 busybox-static cpio gdb"
 # For drivers of Windows. Where they cannot be had, these tests are skipped and say so.
 windows="gcc-mingw-w64-x86-64-win32 mingw-w64-x86-64-dev binutils-mingw-w64-x86-64 wine64 wine"
 bench="$build valgrind xz-utils python3 gnuplot-nox libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 libtbbmalloc2

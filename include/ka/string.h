@@ -82,7 +82,8 @@ typedef int ka_formatter(char *out, size_t cap, const char *format, va_list list
 
 /* What formats from now on. NULL, the default: the formatter of the library's own reports, which knows
  * %c %s %d %i %u %x %X %p %%, the flags 0 and -, width, precision for %s, and the lengths h to z, and needs nothing.
- * Set it while nothing else runs, as the handlers of ka/handler.h. */
+ * A bare kernel may take stb_sprintf, without floating point: tests/kernel/printf/stb.c. Set it while nothing else
+ * runs, as the handlers of ka/handler.h. */
 void ka_set_formatter(ka_formatter *formatter);
 
 /* Appends formatted text. False if there is no memory, if the formatter fails, or if it is not valid UTF-8 where that

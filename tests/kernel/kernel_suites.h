@@ -4,6 +4,8 @@
 
 #include "suite/suite.h"
 
+extern ka_formatter *const kernel_formatter; /* tests/kernel/printf: the kernel's printf for strings, or NULL */
+
 extern const kit_suite port_suite;
 extern const kit_suite boot_suite;
 extern const kit_suite frames_suite;

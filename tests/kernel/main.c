@@ -33,10 +33,11 @@ static void run_all(void)
     static const kit_suite *const first[] = {
         &boot_suite, &port_suite, &frames_suite, &physical_suite, &paging_suite, &cpus_suite,
     };
-    static const kit_suite *const on_region[] = { &region_growth_suite, &heap_suite, &region_suite,
-                                                  &owner_suite,         &map_suite,  &collection_suite };
-    static const kit_suite *const on_kernel[] = { &kernel_heap_suite, &heap_suite, &owner_suite, &map_suite,
-                                                  &collection_suite };
+    static const kit_suite *const on_region[] = { &region_growth_suite, &heap_suite,       &region_suite, &owner_suite,
+                                                  &map_suite,           &collection_suite, &string_suite };
+    static const kit_suite *const on_kernel[] = { &kernel_heap_suite, &heap_suite,   &owner_suite,
+                                                  &map_suite,         &collection_suite, &string_suite };
+    suite_formatter = kernel_formatter;
     run(first, KIT_COUNT(first));
     bare_cpus_run(flush_frames, NULL); /* what other CPUs have in store, this one could not take */
     suite = (suite_env){ bare_region, BARE_REGION_FIRST, bare_region_get_info().limit };

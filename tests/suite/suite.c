@@ -2,3 +2,4 @@
 #include "suite.h"
 
 suite_env suite;
+ka_formatter *suite_formatter;

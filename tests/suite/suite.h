@@ -7,6 +7,7 @@
 #define SUITE_H
 
 #include <ka/alloc.h>
+#include <ka/string.h>
 
 #include "kit.h"
 
@@ -24,11 +25,13 @@ typedef struct suite_env {
 } suite_env;
 
 extern suite_env suite;
+extern ka_formatter *suite_formatter; /* the program's printf, if it has one */
 
 extern const kit_suite collection_suite; /* vecs in order, deque, list, priority queue, slice, chains of boxes */
 extern const kit_suite heap_suite;       /* the interface of any heap, and regions of its own */
 extern const kit_suite map_suite;        /* map, set, hash map, hash set, string */
 extern const kit_suite owner_suite;      /* box, vec, rc */
+extern const kit_suite string_suite;     /* formatted text */
 extern const kit_suite turns_suite;      /* owners and collections while each allocation fails in turn */
 
 #endif
