@@ -95,7 +95,7 @@
  * be changed. */
 #define KA_VEC_RETAIN(name, T, item, vec, keep)                                                    \
     for (name##_sieve_ item##_sieve_ = name##_sieve_of_(vec); name##_sieve_next_(&item##_sieve_);) \
-        for (T *item = item##_sieve_.item; item != NULL; item = NULL)                              \
+        for (T *item = item##_sieve_.seen; item != NULL; item = NULL)                              \
     name##_sieve_put_(&item##_sieve_, (keep))
 
 #define KA_VEC(name, T, drop) \
@@ -417,7 +417,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
     typedef struct name##_sieve_ {                                           \
         name *vec;                                                           \
         size_t kept, at, end;                                                \
-        T *item;                                                             \
+        T *seen;                                                             \
     } name##_sieve_;                                                         \
                                                                              \
     KA_OWNER_RESULT_ name##_sieve_ name##_sieve_of_(name *self_)             \
@@ -434,16 +434,16 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
             ka_vec_join_(sieve_->vec, 0, 0, sieve_->kept, &name##_shape_);   \
             return false;                                                    \
         }                                                                    \
-        sieve_->item = &sieve_->vec->items[sieve_->at++];                    \
+        sieve_->seen = &sieve_->vec->items[sieve_->at++];                    \
         return true;                                                         \
     }                                                                        \
                                                                              \
     KA_OWNER_CALL_ void name##_sieve_put_(name##_sieve_ *sieve_, bool keep_) \
     {                                                                        \
         if (keep_)                                                           \
-            sieve_->vec->items[sieve_->kept++] = *sieve_->item;              \
+            sieve_->vec->items[sieve_->kept++] = *sieve_->seen;              \
         else                                                                 \
-            name##_drop_item_(sieve_->item);                                 \
+            name##_drop_item_(sieve_->seen);                                 \
     }
 
 #define KA_VEC_CLONE(name, T, clone)                                                    \
@@ -481,7 +481,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
     {                                                                                                                  \
         name##_sieve_ sieve_ = name##_sieve_of_(self_);                                                                \
         while (name##_sieve_next_(&sieve_))                                                                            \
-            name##_sieve_put_(&sieve_, sieve_.kept == 0 || compare(&self_->items[sieve_.kept - 1], sieve_.item) != 0); \
+            name##_sieve_put_(&sieve_, sieve_.kept == 0 || compare(&self_->items[sieve_.kept - 1], sieve_.seen) != 0); \
     }                                                                                                                  \
                                                                                                                        \
     KA_OWNER_RESULT_ size_t name##_bound_(const name *self_, T const *key_, int over_)                                 \

@@ -1,6 +1,6 @@
 #!/bin/sh
-# cpp_test.sh: the C++ headers by g++ and clang++: containers, owners, operator new; the freestanding flavour; what
-# happens without exceptions; the example of the documents. Prints TAP.
+# cpp_test.sh: the C++ headers by g++ and clang++: containers, owners (those of C, too), operator new; the freestanding
+# flavour; what happens without exceptions; the example of the documents. Prints TAP.
 set -eu
 cd "$(dirname "$0")/../.."
 suite=cpp
@@ -50,6 +50,11 @@ for cxx in g++ clang++; do
     { $cxx -std=c++17 -O2 $warnings $include -fno-exceptions tests/bindings/cpp/no_exceptions.cc "$work/libka.a" \
         -o "$work/program" && "$work/program" | grep -x '4 4'; } >"$work/words" 2>&1 || status=$?
     result "$cxx: no memory without exceptions ends in the allocation error handler" "$status"
+    status=0
+    # shellcheck disable=SC2086
+    $cxx -std=c++17 -O2 $warnings $include -ffreestanding -c tests/bindings/cpp/owners.cc -o "$work/owners.o" \
+        >"$work/words" 2>&1 || status=$?
+    result "$cxx: owners and collections of C" "$status"
     status=0
     # shellcheck disable=SC2086
     $cxx -std=c++17 -O2 $warnings $include -ffreestanding -fno-exceptions -fno-rtti -mno-red-zone -mgeneral-regs-only \

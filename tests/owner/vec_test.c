@@ -400,8 +400,8 @@ static void retains(void)
     KIT_CHECK(IDS_ARE(&vec, 1, 2, 4, 5, 7, 8, 10) && tickets.dropped == 3);
     KA_VEC_RETAIN(ticket_vec, ticket, item, &vec, true);
     KIT_CHECK(vec.len == 7);
-    KA_VEC_RETAIN(ticket_vec, ticket, item, &none, item->id == 1);
-    KA_VEC_RETAIN(ticket_vec, ticket, item, &vec, item->id == 10);
+    KA_VEC_RETAIN(ticket_vec, ticket, any, &none, any->id == 1);
+    KA_VEC_RETAIN(ticket_vec, ticket, it, &vec, it->id == 10);
     KIT_CHECK(IDS_ARE(&vec, 10));
     KA_VEC_RETAIN(ticket_vec, ticket, item, &vec, false);
     KIT_CHECK(vec.len == 0 && tickets_all_dropped());
