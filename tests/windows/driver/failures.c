@@ -5,6 +5,7 @@
 #include <ka/box.h>
 #include <ka/failing.h>
 #include <ka/kernel.h>
+#include <ka/physical.h>
 #include <ka/string.h>
 #include <ka/vec.h>
 
@@ -99,7 +100,26 @@ static const kit_case cases[] = {
     { "by the system", by_the_system },
 };
 
+static void something_is_left(void)
+{
+    kit_fail(__FILE__, __LINE__, "the system's count of blocks");
+}
+
+static void take_turns(const char *name, ka_allocator *a)
+{
+    long before = live();
+    suite = (suite_env){ .allocator = a };
+    kit_run(name, turns_suite.cases, turns_suite.count);
+    suite = (suite_env){ 0 };
+    if (live() != before)
+        kit_run(name, &(kit_case){ "nothing is left", something_is_left }, 1);
+}
+
 void run_failures(void)
 {
+    if (ka_nt_pool_init(&pool, &(ka_nt_pool_options){ .tag = KA_TAG('t', 'u', 'r', 'n') }))
+        take_turns("turns over the pool", &pool.allocator);
+    if (kernel != NULL)
+        take_turns("turns over contiguous memory", ka_physical);
     kit_run("each allocation fails in turn", cases, KIT_COUNT(cases));
 }
