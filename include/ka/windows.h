@@ -133,7 +133,6 @@ size_t ka_nt_lookaside_fini(ka_nt_lookaside *l);
  * exit or an NMI: from what it has; ka_heap_commit keeps some ready. */
 typedef struct ka_nt_heap {
     ka_heap heap; /* for every call of ka/heap.h but init and fini */
-    ka_page_source source;
     ka_nt_pool pool;
 } ka_nt_heap;
 
@@ -149,6 +148,11 @@ KA_MUST_USE bool ka_nt_heap_init(ka_nt_heap *heap, const char *name, size_t limi
 /* Ends a heap: each live block is reported as a leak, and all memory goes back. <= DISPATCH_LEVEL. Returns the count of
  * leaked blocks. */
 size_t ka_nt_heap_fini(ka_nt_heap *heap);
+
+/* The two parts of it, for a heap with other options (hardened, with a seed; `keep`): its source, which asks `pool`, and
+ * its cross call, which sends the calling thread to each processor. The heap must be `scattered` and `unaligned`. */
+KA_MUST_USE ka_page_source ka_nt_page_source(ka_nt_pool *pool);
+bool ka_nt_cross_call(void (*call)(void *argument), void *argument);
 
 /* ---- the end ---- */
 

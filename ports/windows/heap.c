@@ -16,17 +16,25 @@
 
 static void *reserve(void *context, size_t size, size_t align)
 {
-    ka_nt_heap *heap = context;
-    return ka_alloc(&heap->pool.allocator, size, align, KA_ATOMIC);
+    ka_nt_pool *pool = context;
+    return ka_alloc(&pool->allocator, size, align, KA_ATOMIC);
 }
 
 static void unreserve(void *context, void *base, size_t size)
 {
-    ka_nt_heap *heap = context;
-    ka_free(&heap->pool.allocator, base, size, PAGE_SIZE);
+    ka_nt_pool *pool = context;
+    ka_free(&pool->allocator, base, size, PAGE_SIZE);
 }
 
-static bool cross_call(void (*call)(void *argument), void *argument)
+ka_page_source ka_nt_page_source(ka_nt_pool *pool)
+{
+    return (ka_page_source){ .context = pool,
+                             .reserve = reserve,
+                             .unreserve = unreserve,
+                             .reserve_contexts = KA_NOWAIT | KA_ATOMIC };
+}
+
+bool ka_nt_cross_call(void (*call)(void *argument), void *argument)
 {
     const nt_routines *nt = &ka_nt_routines;
     if (nt->number_from_index == NULL || nt->set_affinity == NULL || nt->revert_affinity == NULL ||
@@ -51,17 +59,14 @@ bool ka_nt_heap_init(ka_nt_heap *heap, const char *name, size_t limit, const ka_
 {
     if (pool->pageable || !ka_nt_pool_init(&heap->pool, pool))
         return false;
-    heap->source = (ka_page_source){ .context = heap,
-                                     .reserve = reserve,
-                                     .unreserve = unreserve,
-                                     .reserve_contexts = KA_NOWAIT | KA_ATOMIC };
+    ka_page_source source = ka_nt_page_source(&heap->pool);
     return ka_heap_init(&heap->heap, &(ka_heap_options){ .name = name,
-                                                         .source = &heap->source,
+                                                         .source = &source,
                                                          .size = limit,
                                                          .scattered = true,
                                                          .unaligned = true,
                                                          .segment_shift = SEGMENT_SHIFT,
-                                                         .cross_call = cross_call });
+                                                         .cross_call = ka_nt_cross_call });
 }
 
 size_t ka_nt_heap_fini(ka_nt_heap *heap)

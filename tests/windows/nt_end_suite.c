@@ -269,12 +269,25 @@ static void do_wrong_tag(void *argument)
     ka_free(&other.allocator, argument, 100, 16);
 }
 
+/* A request to this allocator, or a free, at a level that is for interrupts of devices. */
 static void do_above_dispatch(void *argument)
 {
-    (void)argument;
     before_level = nt.hooks->set_irql(5);
-    void *block = ka_alloc(&pool.allocator, 64, 16, KA_ATOMIC);
+    void *block = ka_alloc(argument, 5000, 16, KA_ATOMIC);
     (void)block;
+}
+
+static void do_free_above_dispatch(void *argument)
+{
+    before_level = nt.hooks->set_irql(5);
+    ka_free(&pool.allocator, argument, 100, 16);
+}
+
+/* By us, in a build that asserts it, or by the system. */
+static bool stopped_for_level(void)
+{
+    (void)nt.hooks->set_irql(before_level);
+    return KA_CFG_DEBUG ? end[0] == KA_NT_BUGCHECK && end[1] == KA_NT_BUGCHECK_PANIC : end[0] != KA_NT_BUGCHECK;
 }
 
 /* The crate's untagged free takes anybody's block. BAD_POOL_CALLER: the system's own end, not ours. */
@@ -285,10 +298,10 @@ static void the_system_stops(void)
     KIT_CHECK(ka_nt_pool_init(&pool, &(ka_nt_pool_options){ .tag = TAG }));
     void *block = ka_alloc(&pool.allocator, 100, 16, 0);
     KIT_EXPECT(dies(do_wrong_tag, block) && end[0] == 0xC2 && end[1] == 0xA);
+    KIT_EXPECT(dies(do_above_dispatch, &pool.allocator) && stopped_for_level());
+    KIT_EXPECT(dies(do_above_dispatch, ka_physical) && stopped_for_level());
+    KIT_EXPECT(dies(do_free_above_dispatch, block) && stopped_for_level());
     ka_free(&pool.allocator, block, 100, 16);
-    KIT_CHECK(dies(do_above_dispatch, NULL));
-    (void)nt.hooks->set_irql(before_level);
-    KIT_EXPECT(!KA_CFG_DEBUG || (end[0] == KA_NT_BUGCHECK && end[1] == KA_NT_BUGCHECK_PANIC)); /* asserted before */
     KIT_EXPECT(nt.hooks->live() == 0);
 }
 

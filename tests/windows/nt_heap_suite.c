@@ -222,10 +222,35 @@ static void lookaside(void)
     }
 }
 
+/* With options of one's own. */
+static void hardened(void)
+{
+    NEEDS_PAGES();
+    static ka_heap hard;
+    ka_nt_pool pool;
+    long before = nt.hooks != NULL ? nt.hooks->live() : 0;
+    KIT_CHECK(ka_nt_pool_init(&pool, &of_heap));
+    ka_page_source source = ka_nt_page_source(&pool);
+    KIT_CHECK(ka_heap_init(&hard, &(ka_heap_options){ .source = &source, .size = 8 * MIB, .segment_shift = 21,
+                                                      .scattered = true, .unaligned = true, .hardened = true, .seed = 7,
+                                                      .cross_call = ka_nt_cross_call }));
+    void *block = ka_heap_alloc(&hard, 100, 16, 0);
+    KIT_CHECK(block != NULL);
+    ka_heap_free(&hard, block, 100, 16);
+    nt_misuse_begin();
+    ka_heap_free(&hard, block, 100, 16);
+    KIT_EXPECT(nt_reported.count == 1 && nt_reported.kind == KA_MISUSE_DOUBLE_FREE && nt_reported.block == block);
+    nt_misuse_end();
+    KIT_EXPECT(ka_heap_fini(&hard) == 0);
+    if (nt.hooks != NULL)
+        KIT_EXPECT(nt.hooks->live() == before);
+}
+
 static const kit_case cases[] = {
     { "a heap's life, over segments that the pool aligns to a page", lives },
     { "heaps that cannot be", refused },
     { "any IRQL, and a leak report", any_irql },
+    { "a hardened heap over the pool", hardened },
     { "reserve and cache over the pool, in a VM exit", reserve_and_cache },
     { "lookaside lists", lookaside },
 };
