@@ -61,6 +61,9 @@ typedef struct ka_heap_options {
     bool hardened;          /* see KA_HEAP_DELAYED */
     uint64_t seed;          /* of a hardened heap's random choices; 0: from the port's entropy. A machine without any
                                has a guessable one then: better give it what there is */
+    unsigned nodes;         /* how many nodes of memory there are (ka_port_node), KA_HEAP_NODES at most; 0: 1. A segment
+                               is one node's, so a heap wants several segments for each */
+    unsigned node;          /* whose memory the given range is; with a source, what it begins with */
     size_t keep;            /* free bytes that stay committed when the heap trims itself */
     uint8_t *map_all;       /* NULL, or zeroed memory for the heap's map of classes: a byte for each page by its
                                address, as if the range began at 0 (a port's malloc finds a block's class with it) */
@@ -95,6 +98,9 @@ size_t ka_heap_fini(ka_heap *heap);
  * context  where the source may be called; any but KA_ANY_CONTEXT without one
  * owner    the heap, until ka_heap_fini */
 KA_MUST_USE bool ka_heap_claim(ka_heap *heap, void *base, size_t size);
+
+/* The same for memory of one node; without it, it is the option's `node`. */
+KA_MUST_USE bool ka_heap_claim_on(ka_heap *heap, void *base, size_t size, unsigned node);
 
 /* ---- blocks ---- */
 
@@ -166,6 +172,20 @@ bool ka_heap_walk(ka_heap *heap, ka_visit *visit, void *context);
 /* Totals. `live` counts whole blocks. On a heap in use a snapshot. cost  linear in the slabs */
 void ka_heap_stats(const ka_heap *heap, ka_stats *out);
 
+/* The node whose memory a block is, found by its address; KA_NO_NODE if it is not a block of this heap. */
+#define KA_NO_NODE UINT32_MAX
+unsigned ka_heap_node_of(const ka_heap *heap, const void *block);
+
+/* One node's part of a heap with several. A snapshot, as ka_heap_stats. */
+typedef struct ka_heap_node {
+    size_t total, free;    /* bytes of its segments, and of these in free pages and free blocks */
+    size_t live;           /* bytes in runs and blocks outside of slabs: in magazines too */
+    uint64_t home, away;   /* how often CPUs of this node got blocks, or pages for them, from it, and from another one */
+} ka_heap_node;
+
+/* cost  linear in the node's slabs */
+void ka_heap_node_stats(const ka_heap *heap, unsigned node, ka_heap_node *out);
+
 /* Proves the whole structure; nothing else may use the heap meanwhile. NULL, or the first broken fact in words. */
 const char *ka_heap_check(const ka_heap *heap);
 
@@ -205,6 +225,7 @@ struct ka_heap {
     ka_page_source source;
     bool has_source, reserved_here, zeroed, scattered, unaligned, hardened; /* has_source: pages are committed */
     unsigned page_shift, segment_shift;
+    unsigned nodes, node;
     uintptr_t base; /* the range; a scattered heap has none */
     size_t size, keep;
     uint8_t *map_all;

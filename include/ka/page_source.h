@@ -37,6 +37,12 @@ typedef struct ka_page_source {
     /* The context flags under which `reserve` may be called, besides contexts that may sleep: for a scattered heap,
      * which reserves while it allocates. `unreserve` is called only where sleeping is allowed. */
     ka_flags reserve_contexts;
+
+    /* The same for one node's memory, on a machine with several (ka_port_node): refused if the node has none left; the
+     * heap then asks for another one's. Called in place of the two above by heaps with the option `nodes`. NULL: the
+     * source gives what it has. */
+    void *(*reserve_on)(void *context, size_t size, size_t align, unsigned node);
+    bool (*commit_on)(void *context, void *base, size_t size, unsigned node, bool *zeroed);
 } ka_page_source;
 
 /* May an allocation with these flags commit memory from `source`? */

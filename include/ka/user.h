@@ -13,6 +13,9 @@ extern const ka_page_source ka_user_pages;
 
 /* A general heap over ka_user_pages, drained at each thread's end and mended in the child of a fork.
  *
+ * On a machine with several nodes it knows them (the option `nodes`), in segments of a quarter of a node's share of `size`
+ * at most: so much is the longest block there.
+ *
  * size     bytes of address space that it may use at most; memory is taken as it is touched
  * returns  false if the system has no such address space, or 16 heaps are registered already
  */

@@ -48,6 +48,19 @@ static void *reserve(void *context, size_t size, size_t align)
     return memory;
 }
 
+/* Without trying hard: other nodes come next. */
+static void *reserve_on(void *context, size_t size, size_t align, unsigned node)
+{
+    const ka_linux_heap *heap = context;
+    if (node >= MAX_NUMNODES || !node_online((int)node) || size != align || get_order(size) >= KA_LINUX_ORDERS)
+        return NULL;
+    gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_THISNODE;
+    struct page *page = alloc_pages_node((int)node, gfp, (unsigned)get_order(size));
+    void *memory = page == NULL ? NULL : page_address(page);
+    trace_ka_memory_take(heap->heap.name, memory, size);
+    return memory;
+}
+
 static void unreserve(void *context, void *base, size_t size)
 {
     const ka_linux_heap *heap = context;
@@ -119,15 +132,22 @@ static size_t limit_of(size_t limit)
     return most == 0 || most > SIZE_MAX >> 20 ? limit : min(limit, most << 20);
 }
 
+static unsigned node_count(void)
+{
+    return nr_node_ids < KA_HEAP_NODES ? (unsigned)nr_node_ids : KA_HEAP_NODES;
+}
+
 bool ka_linux_heap_init(ka_linux_heap *heap, const char *name, size_t limit, int node)
 {
     *heap = (ka_linux_heap){ .node = node };
     heap->heap.name = name; /* for who traces what the heap takes to begin with */
     heap->source = (ka_page_source){ .context = heap, .reserve = reserve, .unreserve = unreserve };
+    heap->source.reserve_on = reserve_on;
     if (!ka_heap_init(&heap->heap, &(ka_heap_options){ .name = name,
                                                        .source = &heap->source,
                                                        .size = limit_of(limit),
                                                        .scattered = true,
+                                                       .nodes = node == NUMA_NO_NODE ? node_count() : 1,
                                                        .segment_shift = SEGMENT_SHIFT,
                                                        .hardened = READ_ONCE(ka_linux_parameters.hardened),
                                                        .seed = get_random_u64(),

@@ -1,5 +1,7 @@
 /* ports/user/pages.c: memory from mmap. */
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <ka/user.h>
 
@@ -36,6 +38,17 @@ static bool commit(void *context, void *base, size_t size, bool *zeroed)
     return true;
 }
 
+/* Pages that are touched come from the node as long as it has some: the kernel falls back by itself. */
+static bool commit_on(void *context, void *base, size_t size, unsigned node, bool *zeroed)
+{
+    enum { PREFERRED = 1 }; /* MPOL_PREFERRED */
+    unsigned long mask = 1ul << node;
+    (void)context;
+    (void)syscall(SYS_mbind, base, size, PREFERRED, &mask, sizeof mask * 8 + 1, 0u);
+    *zeroed = true;
+    return true;
+}
+
 static bool decommit(void *context, void *base, size_t size)
 {
     (void)context;
@@ -48,4 +61,5 @@ const ka_page_source ka_user_pages = {
     .unreserve = unreserve,
     .commit = commit,
     .decommit = decommit,
+    .commit_on = commit_on,
 };

@@ -119,12 +119,23 @@ static unsigned segment_shift_for(size_t size)
     return shift;
 }
 
+/* Four for each node at least. */
+static unsigned node_segment_shift_for(size_t size, unsigned nodes)
+{
+    unsigned shift = segment_shift_for(size);
+    while (nodes > 1 && shift > 21 && size >> shift < 4 * nodes)
+        shift--;
+    return shift;
+}
+
 bool ka_user_heap_init(ka_heap *heap, const char *name, size_t size)
 {
+    unsigned nodes = ka_user_node_count();
     ka_heap_options options = { .name = name,
                                 .source = &ka_user_pages,
                                 .size = size,
-                                .segment_shift = segment_shift_for(size),
+                                .segment_shift = node_segment_shift_for(size, nodes),
+                                .nodes = nodes,
                                 .keep = (size_t)64 << 20 };
     return heap_register(heap, &options);
 }

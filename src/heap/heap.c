@@ -36,11 +36,13 @@
  * Segments. One range, further ranges that the caller claims, or segments that the source gives and takes back one by
  * one: table.h and scatter.c.
  *
+ * Nodes. Where memory is nearer to some CPUs than to others, a segment is one node's: nodes.c.
+ *
  * A hardened heap has no magazines, so that its calls leave the usual path by themselves: hardened.c.
  *
  * Shortcomings. A slab with one live block keeps its pages. A class has no fallback to a larger one when the heap is
  * nearly full. Magazines are sized for the worst case in address space: about 100 KiB for each CPU, of which only what
- * is used is touched. No nodes: every segment is as near as any other.
+ * is used is touched.
  *
  * Magazines over slabs are Bonwick's ("Magazines and Vmem", 2001); bitmaps instead of lists, and the busy mark instead
  * of disabled interrupts, are ours.

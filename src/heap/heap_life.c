@@ -23,7 +23,7 @@ static bool options_valid(const ka_heap_options *o, unsigned page_shift, unsigne
     if (segment_shift < 21 || segment_shift > 34 || segment_shift - page_shift > 23)
         return false;
     if (o->size < KA_HEAP_MIN_SIZE || o->size > (size_t)PTRDIFF_MAX || o->size >> segment_shift > UINT32_MAX / 2 ||
-        o->claims > MAX_FAR)
+        o->claims > MAX_FAR || o->nodes > KA_HEAP_NODES || o->node >= ka_max(o->nodes, 1))
         return false;
     if (o->scattered)
         return o->base == NULL && o->map_all == NULL && o->source != NULL && o->source->reserve != NULL &&
@@ -98,6 +98,8 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
     heap->page_shift = page_shift;
     heap->segment_shift = segment_shift;
     heap->keep = options->keep;
+    heap->nodes = options->nodes != 0 ? options->nodes : 1;
+    heap->node = options->node;
     heap->map_all = options->map_all;
     if (!(heap->scattered ? open_scattered(heap, options) : open_range(heap, options)))
         return false;

@@ -130,7 +130,8 @@ void ka_heap_magazines_want(ka_heap *heap, ka_flags flags)
 void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number, const void *site)
 {
     void **bottom = m->bottom[number];
-    uint32_t length = ka_magazine_length(m, number), out = length - length / 2;
+    uint32_t length = ka_magazine_length(m, number);
+    uint32_t out = (uint32_t)ka_max(length - length / 2, ka_heap_strangers_first(heap, bottom, length));
     ka_heap_blocks_put(heap, number - 1, bottom, out, site);
     ka_move(bottom, bottom + out, (length - out) * sizeof(void *));
     ka_magazine_set_top(m, number, bottom + (length - out));
@@ -169,7 +170,8 @@ static void parked_make_room(ka_heap *heap, ka_magazines *m, unsigned index)
 
 bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t pages)
 {
-    if (pages > heap->table->park_pages || ka_park_pages(ka_park_index(pages)) != pages)
+    if (pages > heap->table->park_pages || ka_park_pages(ka_park_index(pages)) != pages ||
+        !ka_segment_is_on(segment, ka_heap_node_here(heap)))
         return false;
     bool done = false;
     ka_port_pin_state pin = ka_port_pin();

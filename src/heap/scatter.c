@@ -120,7 +120,7 @@ static void claim_undo(ka_heap *heap, ka_segment *made)
 }
 
 /* The records of [at, end), which nobody can find yet. false: none was made. */
-static bool claim_make(ka_heap *heap, uintptr_t at, uintptr_t end, ka_segment **made)
+static bool claim_make(ka_heap *heap, uintptr_t at, uintptr_t end, uint32_t node, ka_segment **made)
 {
     *made = NULL;
     for (uintptr_t next; at < end; at = next) {
@@ -129,7 +129,7 @@ static bool claim_make(ka_heap *heap, uintptr_t at, uintptr_t end, ka_segment **
             continue; /* an end that is not worth a record */
         uint32_t number;
         bool entry = ka_heap_entry_take(heap, &number);
-        ka_segment *segment = entry ? ka_segment_make_in(heap, at, next) : NULL;
+        ka_segment *segment = entry ? ka_segment_make_in(heap, at, next, node) : NULL;
         if (segment == NULL) {
             if (entry)
                 ka_heap_entry_set(heap, number, NULL);
@@ -145,11 +145,16 @@ static bool claim_make(ka_heap *heap, uintptr_t at, uintptr_t end, ka_segment **
 
 bool ka_heap_claim(ka_heap *heap, void *base, size_t size)
 {
+    return ka_heap_claim_on(heap, base, size, heap->node);
+}
+
+bool ka_heap_claim_on(ka_heap *heap, void *base, size_t size, unsigned node)
+{
     size_t page = ka_heap_page(heap);
     uintptr_t at = (uintptr_t)base, end = ka_round_down(at + size, page);
     ka_segment *made;
     if (at == 0 || at % page != 0 || at + size < at || size < KA_HEAP_MIN_CLAIM || heap->table->far_shift == 0 ||
-        heap->scattered || !claim_make(heap, at, end, &made))
+        heap->scattered || node >= heap->nodes || !claim_make(heap, at, end, node, &made))
         return false;
     ka_fetch_add_ptr(&heap->held, size);
     while (made != NULL) {
@@ -170,7 +175,7 @@ uintptr_t ka_heap_record_reserve(ka_heap *heap, size_t size)
     uintptr_t record = (uintptr_t)source->reserve(source->context, size, ka_heap_page(heap));
     if (record == 0)
         return 0;
-    if (!ka_heap_record_commit(heap, record, size)) {
+    if (!ka_heap_record_commit(heap, record, size, KA_ANY_NODE)) {
         if (source->unreserve != NULL)
             source->unreserve(source->context, (void *)record, size);
         return 0;
@@ -189,10 +194,14 @@ static size_t scattered_record_bytes(const ka_heap *heap)
     return ka_round_up(ka_segment_lay_out(heap, 0, scattered_pages(heap)).end, ka_heap_page(heap));
 }
 
-static uintptr_t memory_take(ka_heap *heap)
+static uintptr_t memory_take(ka_heap *heap, uint32_t node)
 {
+    const ka_page_source *source = &heap->source;
     size_t size = (size_t)1 << heap->segment_shift, align = heap->unaligned ? ka_heap_page(heap) : size;
-    uintptr_t base = (uintptr_t)heap->source.reserve(heap->source.context, size, align);
+    bool known = heap->nodes > 1 && source->reserve_on != NULL;
+    uintptr_t base = known ? (uintptr_t)source->reserve_on(source->context, size, align, node) : 0;
+    if (base == 0 && (!known || ka_load_relaxed_32(&heap->table->anywhere) != 0))
+        base = (uintptr_t)source->reserve(source->context, size, align);
     KA_ASSERT(base % align == 0);
     if (base != 0)
         ka_fetch_add_ptr(&heap->held, size);
@@ -208,11 +217,12 @@ static void memory_give(ka_heap *heap, uintptr_t base)
 }
 
 /* Memory for a record that is nobody else's; others may look at it. */
-static bool record_fill(ka_heap *heap, ka_segment *segment)
+static bool record_fill(ka_heap *heap, ka_segment *segment, uint32_t node)
 {
-    uintptr_t base = memory_take(heap);
+    uintptr_t base = memory_take(heap, node);
     if (base == 0)
         return false;
+    ka_store_relaxed_32(&segment->node, node);
     ka_store_relaxed_ptr(&segment->slabs.base, base);
     ka_store_relaxed_ptr(&segment->base, base);
     far_each(heap, segment, word_add);
@@ -226,7 +236,7 @@ static ka_segment *record_make(ka_heap *heap, uint32_t number)
     if (record == 0)
         return NULL;
     ka_segment_layout layout = ka_segment_lay_out(heap, record, scattered_pages(heap));
-    ka_segment *segment = ka_segment_write(heap, &layout, 0, scattered_pages(heap));
+    ka_segment *segment = ka_segment_write(heap, &layout, 0, scattered_pages(heap), 0);
     segment->opened = segment->page_count;
     segment->state = SEGMENT_COMING;
     segment->number = number;
@@ -254,7 +264,7 @@ static ka_segment *record_find(ka_heap *heap, bool *made)
 
 /* A new segment serves any request up to its length that is aligned to no more than that; if it lies anywhere, see
  * new_segment_serves. */
-bool ka_heap_scattered_make(ka_heap *heap)
+bool ka_heap_scattered_make(ka_heap *heap, uint32_t node)
 {
     bool made;
     uint32_t number;
@@ -267,7 +277,7 @@ bool ka_heap_scattered_make(ka_heap *heap)
         if (segment == NULL)
             return false;
     }
-    bool filled = record_fill(heap, segment);
+    bool filled = record_fill(heap, segment, node);
     ka_store_release_32(&segment->state, filled ? SEGMENT_THERE : SEGMENT_GONE);
     return filled;
 }

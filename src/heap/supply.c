@@ -2,18 +2,25 @@
  * source. The theory is at the head of heap.c. */
 #include "heap/core.h"
 
-/* A run from the first segment that has one; KA_NO_PAGE if none has. What was never used of a segment is opened before
+typedef struct request {
+    uint32_t count, align; /* pages */
+    ka_flags flags;
+} request;
+
+/* A run from the node's first segment that has one; KA_NO_PAGE if none has. What was never used of a segment is opened before
  * the next one is asked, but not when the source has just said no: a longer search would find nothing there either. */
-static uint32_t pages_claim_here(ka_heap *heap, uint32_t count, uint32_t align, unsigned flags, ka_segment **in,
+static uint32_t pages_claim_here(ka_heap *heap, const request *r, unsigned flags, uint32_t node, ka_segment **in,
                                  bool *refused)
 {
-    uint32_t at = 0, wanted = (uint32_t)ka_min((size_t)count + align, KA_PAGE_LIMIT);
+    uint32_t at = 0, wanted = (uint32_t)ka_min((size_t)r->count + r->align, KA_PAGE_LIMIT);
     *refused = false;
     KA_HEAP_EACH_SEGMENT (heap, segment, at) {
         bool here;
         uint32_t page;
+        if (!ka_segment_is_on(segment, node))
+            continue;
         do {
-            page = ka_runs_claim_or_say(&segment->runs, count, align, flags, &here);
+            page = ka_runs_claim_or_say(&segment->runs, r->count, r->align, flags, &here);
             *refused |= here;
         } while (page == KA_NO_PAGE && !here && (!heap->has_source || (flags & KA_RUNS_COMMIT) != 0) &&
                  ka_segment_open(heap, segment, wanted));
@@ -44,35 +51,65 @@ static bool trim_is_due(const ka_heap *heap)
 }
 
 /* Whether a segment that is made now is sure to serve the request. */
-static bool new_segment_serves(const ka_heap *heap, uint32_t count, uint32_t align)
+static bool new_segment_serves(const ka_heap *heap, const request *r)
 {
     size_t pages = (size_t)1 << (heap->segment_shift - heap->page_shift);
-    return !heap->unaligned || (size_t)count + align - 1 <= pages;
+    return !heap->unaligned || (size_t)r->count + r->align - 1 <= pages;
+}
+
+/* A run on this node, or on any, by every means but other nodes. What this CPU has parked is used before more memory
+ * is. */
+static uint32_t pages_claim_on(ka_heap *heap, const request *r, uint32_t node, ka_segment **in)
+{
+    unsigned how = ka_heap_run_flags(heap, r->flags);
+    bool refused;
+    uint32_t page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
+    if (page == KA_NO_PAGE && ka_heap_unpark_for(heap, r->count))
+        page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
+    if (page == KA_NO_PAGE)
+        page = pages_claim_here(heap, r, how, node, in, &refused);
+    while (page == KA_NO_PAGE && !refused && new_segment_serves(heap, r) &&
+           ka_heap_segment_make(heap, r->flags, node))
+        page = pages_claim_here(heap, r, how, node, in, &refused);
+    return page;
+}
+
+/* The node's memory, then the other nodes' one after the other, then any memory behind any addresses. */
+static uint32_t pages_claim_near(ka_heap *heap, const request *r, uint32_t node, ka_segment **in)
+{
+    bool refused;
+    uint32_t page = pages_claim_on(heap, r, node, in);
+    for (uint32_t i = 1; page == KA_NO_PAGE && i < heap->nodes; i++)
+        page = pages_claim_on(heap, r, (node + i) % heap->nodes, in);
+    if (page == KA_NO_PAGE && heap->nodes > 1) {
+        ka_fetch_add_32(&heap->table->anywhere, 1);
+        page = pages_claim_on(heap, r, KA_ANY_NODE, in);
+        ka_fetch_add_32(&heap->table->anywhere, UINT32_MAX);
+    }
+    if (page == KA_NO_PAGE && ka_heap_break_up(heap))
+        page = pages_claim_here(heap, r, ka_heap_run_flags(heap, r->flags), KA_ANY_NODE, in, &refused);
+    return page;
+}
+
+/* only: on this node, or not at all; KA_ANY_NODE: the nearest that can be had. */
+static uint32_t pages_claim(ka_heap *heap, const request *r, uint32_t only, ka_segment **in)
+{
+    if ((heap->has_source || heap->scattered) && ka_heap_may_sleep(r->flags) && trim_is_due(heap))
+        (void)ka_heap_trim(heap, heap->keep);
+    if (r->count > UINT32_C(1) << (heap->segment_shift - heap->page_shift))
+        return KA_NO_PAGE; /* longer than any segment */
+    uint32_t page = only != KA_ANY_NODE ? pages_claim_on(heap, r, only, in)
+                                        : pages_claim_near(heap, r, ka_heap_node_here(heap), in);
+    if (page == KA_NO_PAGE)
+        return KA_NO_PAGE;
+    ka_heap_count_pages_out(heap, r->count);
+    tell_low_water(heap);
+    return page;
 }
 
 uint32_t ka_heap_pages_claim(ka_heap *heap, uint32_t count, uint32_t align, ka_flags flags, ka_segment **in)
 {
-    unsigned how = ka_heap_run_flags(heap, flags);
-    if ((heap->has_source || heap->scattered) && ka_heap_may_sleep(flags) && trim_is_due(heap))
-        (void)ka_heap_trim(heap, heap->keep);
-    if (count > UINT32_C(1) << (heap->segment_shift - heap->page_shift))
-        return KA_NO_PAGE; /* longer than any segment */
-    bool refused;
-    /* What this CPU has parked is used before more memory is. */
-    uint32_t page = pages_claim_here(heap, count, align, how & ~KA_RUNS_COMMIT, in, &refused);
-    if (page == KA_NO_PAGE && ka_heap_unpark_for(heap, count))
-        page = pages_claim_here(heap, count, align, how & ~KA_RUNS_COMMIT, in, &refused);
-    if (page == KA_NO_PAGE)
-        page = pages_claim_here(heap, count, align, how, in, &refused);
-    while (page == KA_NO_PAGE && !refused && new_segment_serves(heap, count, align) && ka_heap_segment_make(heap, flags))
-        page = pages_claim_here(heap, count, align, how, in, &refused);
-    if (page == KA_NO_PAGE && ka_heap_break_up(heap))
-        page = pages_claim_here(heap, count, align, how, in, &refused);
-    if (page == KA_NO_PAGE)
-        return KA_NO_PAGE;
-    ka_heap_count_pages_out(heap, count);
-    tell_low_water(heap);
-    return page;
+    return pages_claim(heap, &(request){ count, align, flags }, KA_ANY_NODE, in);
 }
 
 void ka_heap_pages_release(ka_heap *heap, ka_segment *segment, uint32_t page, uint32_t count)
@@ -88,7 +125,7 @@ static bool slab_end(ka_heap *heap, ka_segment *segment, uint32_t page, unsigned
 {
     if (!ka_slab_reclaim(&segment->slabs, page))
         return false;
-    ka_fetch_add_32(&heap->table->counts[class].slabs, UINT32_MAX);
+    ka_fetch_add_32(&heap->table->slabs[class], UINT32_MAX);
     ka_heap_pages_release(heap, segment, page, ka_runs_length(&segment->runs, page));
     return true;
 }
@@ -107,16 +144,18 @@ bool ka_heap_break_up(ka_heap *heap)
     return any;
 }
 
-/* Blocks from the slabs there are: by the hints, or with `all` by looking at every slab. Any context. */
-bool ka_heap_slabs_take(ka_heap *heap, unsigned class, unsigned max, bool all, ka_slab_batch *out)
+/* Blocks from the slabs of this node, or of any. */
+static bool slabs_take_on(ka_heap *heap, unsigned class, unsigned max, bool all, uint32_t node, ka_slab_batch *out)
 {
-    uint32_t first = ka_load_relaxed_32(&heap->table->counts[class].segment), end = ka_heap_segment_end(heap);
+    uint32_t *start = &heap->table->starts[(node == KA_ANY_NODE ? 0 : node) * KA_CLASS_COUNT + class];
+    uint32_t first = ka_load_relaxed_32(start), end = ka_heap_segment_end(heap);
     for (uint32_t i = first;;) {
         ka_segment *segment = ka_heap_segment_at(heap, i);
-        if (segment != NULL && (all ? ka_slab_take_any(&segment->slabs, class, max, out)
-                                    : ka_slab_refill(&segment->slabs, class, 0, max, out))) {
+        if (segment != NULL && ka_segment_is_on(segment, node) &&
+            (all ? ka_slab_take_any(&segment->slabs, class, max, out)
+                 : ka_slab_refill(&segment->slabs, class, 0, max, out))) {
             if (i != first)
-                ka_store_relaxed_32(&heap->table->counts[class].segment, i);
+                ka_store_relaxed_32(start, i);
             return true;
         }
         i = i + 1 >= end ? 0 : i + 1;
@@ -125,22 +164,50 @@ bool ka_heap_slabs_take(ka_heap *heap, unsigned class, unsigned max, bool all, k
     }
 }
 
-static bool slab_make(ka_heap *heap, unsigned class, unsigned max, ka_flags flags, ka_slab_batch *out)
+/* By the hints, of this CPU's node; or with `all` by looking at every slab of every node. Any context. */
+bool ka_heap_slabs_take(ka_heap *heap, unsigned class, unsigned max, bool all, ka_slab_batch *out)
+{
+    uint32_t node = ka_heap_node_here(heap);
+    if (!slabs_take_on(heap, class, max, all, all ? KA_ANY_NODE : node, out))
+        return false;
+    if (node != KA_ANY_NODE)
+        ka_heap_count_refill(heap, node, ka_heap_own_segment(heap, (void *)out->first));
+    return true;
+}
+
+/* only: as for pages_claim. */
+static bool slab_make(ka_heap *heap, unsigned class, unsigned max, ka_flags flags, uint32_t only, ka_slab_batch *out)
 {
     ka_segment *segment = NULL;
-    uint32_t page = ka_heap_pages_claim(heap, heap->table->classes.of[class].pages, 1, flags & ~KA_ZERO, &segment);
+    request r = { heap->table->classes.of[class].pages, 1, flags & ~KA_ZERO };
+    uint32_t page = pages_claim(heap, &r, only, &segment);
     if (page == KA_NO_PAGE)
         return false;
     *out = ka_slab_create(&segment->slabs, page, class, max);
-    ka_fetch_add_32(&heap->table->counts[class].slabs, 1);
+    ka_fetch_add_32(&heap->table->slabs[class], 1);
     return true;
+}
+
+/* On a heap with several nodes: what the node has, a new slab there, what others have, a new slab anywhere. */
+static bool near_take(ka_heap *heap, unsigned class, unsigned max, ka_flags flags, uint32_t node, ka_slab_batch *out)
+{
+    bool taken = slabs_take_on(heap, class, max, false, node, out) || slab_make(heap, class, max, flags, node, out) ||
+                 slabs_take_on(heap, class, max, false, KA_ANY_NODE, out) ||
+                 slab_make(heap, class, max, flags, KA_ANY_NODE, out) ||
+                 slabs_take_on(heap, class, max, true, KA_ANY_NODE, out);
+    if (taken)
+        ka_heap_count_refill(heap, node, ka_heap_own_segment(heap, (void *)out->first));
+    return taken;
 }
 
 /* Up to `max` blocks, by every means that the flags allow. */
 bool ka_heap_blocks_take(ka_heap *heap, unsigned class, unsigned max, ka_flags flags, ka_slab_batch *out)
 {
-    bool taken = ka_heap_slabs_take(heap, class, max, false, out) || slab_make(heap, class, max, flags, out) ||
-                 ka_heap_slabs_take(heap, class, max, true, out);
+    uint32_t node = ka_heap_node_here(heap);
+    bool taken = node != KA_ANY_NODE ? near_take(heap, class, max, flags, node, out)
+                                     : slabs_take_on(heap, class, max, false, KA_ANY_NODE, out) ||
+                                           slab_make(heap, class, max, flags, KA_ANY_NODE, out) ||
+                                           slabs_take_on(heap, class, max, true, KA_ANY_NODE, out);
     if (taken)
         ka_heap_count_out(heap, (size_t)ka_count_bits(out->bits) * out->size);
     return taken;
@@ -184,7 +251,7 @@ void ka_heap_blocks_put(ka_heap *heap, unsigned class, void *const *blocks, uint
         ka_heap_count_in(heap, result.count * ka_heap_class_size(heap, class));
         blocks += result.count;
         count -= result.count;
-        if (result.full_page != KA_NO_PAGE && ka_load_relaxed_32(&heap->table->counts[class].slabs) > 1)
+        if (result.full_page != KA_NO_PAGE && ka_load_relaxed_32(&heap->table->slabs[class]) > 1)
             (void)slab_end(heap, segment, result.full_page, class);
         if (KA_LIKELY(result.verdict == KA_SLAB_FINE))
             continue;
@@ -219,7 +286,7 @@ size_t ka_heap_commit(ka_heap *heap, size_t bytes)
             if (have < want)
                 have += segment_commit(heap, segment, (uint32_t)ka_min(want - have, KA_PAGE_LIMIT));
         }
-    } while (have < want && ka_heap_segment_make(heap, 0));
+    } while (have < want && ka_heap_segment_make(heap, 0, ka_heap_node_here(heap)));
     return ka_heap_free_committed(heap);
 }
 

@@ -34,25 +34,28 @@ ka_segment_layout ka_segment_lay_out(const ka_heap *heap, uintptr_t record, uint
     return l;
 }
 
-ka_segment *ka_segment_write(const ka_heap *heap, const ka_segment_layout *l, uintptr_t base, uint32_t page_count)
+ka_segment *ka_segment_write(ka_heap *heap, const ka_segment_layout *l, uintptr_t base, uint32_t page_count,
+                             uint32_t node)
 {
     ka_segment *segment = (ka_segment *)l->record;
     uintptr_t map = heap->map_all == NULL ? l->map : (uintptr_t)heap->map_all + (base >> heap->page_shift);
     segment->base = base;
     segment->page_count = page_count;
+    segment->node = node;
+    segment->heap = heap;
     ka_slabs_init(&segment->slabs, base, page_count, &heap->table->classes, (uint32_t *)l->pages, (uint8_t *)map,
                   (uint64_t *)l->words, (uint64_t *)l->hints, KA_CLASS_COUNT);
     ka_runs_init(&segment->runs, base, page_count, heap->page_shift, (uint32_t *)l->pages, (uint64_t *)l->runs,
-                 heap->has_source ? &heap->source : NULL);
+                 ka_segment_source(heap, segment));
     return segment;
 }
 
-bool ka_heap_record_commit(const ka_heap *heap, uintptr_t base, size_t size)
+bool ka_heap_record_commit(const ka_heap *heap, uintptr_t base, size_t size, uint32_t node)
 {
     bool zeroed = heap->zeroed;
     if (heap->has_source) {
         zeroed = false;
-        if (!heap->source.commit(heap->source.context, (void *)base, size, &zeroed))
+        if (!ka_heap_commit_on(heap, base, size, node, &zeroed))
             return false;
     }
     if (!zeroed)
@@ -69,20 +72,21 @@ static ka_segment_layout lay_out_between(const ka_heap *heap, uintptr_t at, uint
     return layout;
 }
 
-static ka_segment *write_between(const ka_heap *heap, const ka_segment_layout *layout, uintptr_t base, uintptr_t end)
+static ka_segment *write_between(ka_heap *heap, const ka_segment_layout *layout, uintptr_t base, uintptr_t end,
+                                 uint32_t node)
 {
-    ka_segment *segment = ka_segment_write(heap, layout, base, (uint32_t)((end - base) >> heap->page_shift));
+    ka_segment *segment = ka_segment_write(heap, layout, base, (uint32_t)((end - base) >> heap->page_shift), node);
     (void)ka_segment_open(heap, segment, OPEN_PAGES);
     return segment;
 }
 
-ka_segment *ka_segment_make_in(ka_heap *heap, uintptr_t at, uintptr_t end)
+ka_segment *ka_segment_make_in(ka_heap *heap, uintptr_t at, uintptr_t end, uint32_t node)
 {
     uintptr_t base;
     ka_segment_layout layout = lay_out_between(heap, at, end, &base);
-    if (base >= end || !ka_heap_record_commit(heap, at, base - at))
+    if (base >= end || !ka_heap_record_commit(heap, at, base - at, node))
         return NULL;
-    return write_between(heap, &layout, base, end);
+    return write_between(heap, &layout, base, end, node);
 }
 
 bool ka_segment_open(const ka_heap *heap, ka_segment *segment, uint32_t wanted)
@@ -157,6 +161,8 @@ static uintptr_t table_lay_out(ka_heap *heap, uintptr_t at, unsigned min_blocks,
     uintptr_t *segments = (uintptr_t *)carve(&at, heap->segment_limit * sizeof(uintptr_t));
     uintptr_t *in_range = (uintptr_t *)carve(&at, places * sizeof(uintptr_t));
     uint64_t *hash = (uint64_t *)carve(&at, far * sizeof(uint64_t));
+    uint32_t *starts = (uint32_t *)carve(&at, heap->nodes * KA_CLASS_COUNT * sizeof(uint32_t));
+    ka_heap_refills *refills = (ka_heap_refills *)carve(&at, heap->nodes * sizeof(ka_heap_refills));
     uintptr_t *delayed = (uintptr_t *)carve(&at, heap->hardened ? KA_HEAP_DELAYED * sizeof(uintptr_t) : 0);
     uintptr_t *magazines = (uintptr_t *)carve(&at, (KA_PORT_MAX_CPUS + 1) * sizeof(uintptr_t));
     if (!write)
@@ -168,6 +174,8 @@ static uintptr_t table_lay_out(ka_heap *heap, uintptr_t at, unsigned min_blocks,
     table->slots = KA_PORT_MAX_CPUS + 1;
     table->far = hash;
     table->delayed = delayed;
+    table->starts = starts;
+    table->refills = refills;
     table->far_shift = far == 0 ? 0 : 64 - ka_highest_bit(far);
     heap->magazines = magazines;
     for (unsigned slot = 0; slot <= KA_PORT_MAX_CPUS; slot++)
@@ -193,10 +201,11 @@ static bool table_make_in_range(ka_heap *heap, unsigned min_blocks)
         return false;
     ka_segment_layout layout = lay_out_between(heap, at, end, &base);
     if (base >= end || base - heap->base > (end - heap->base) / 2 ||
-        !ka_heap_record_commit(heap, heap->base, base - heap->base))
+        (!ka_heap_record_commit(heap, heap->base, base - heap->base, heap->node) &&
+         !ka_heap_record_commit(heap, heap->base, base - heap->base, KA_ANY_NODE)))
         return false;
     (void)table_lay_out(heap, heap->base, min_blocks, true);
-    ka_segment *segment = write_between(heap, &layout, base, end);
+    ka_segment *segment = write_between(heap, &layout, base, end, heap->node);
     segment_0_set(heap, segment);
     uint32_t number;
     (void)ka_heap_entry_take(heap, &number);
@@ -214,7 +223,10 @@ static bool table_make_scattered(ka_heap *heap, unsigned min_blocks)
         return false;
     (void)table_lay_out(heap, table, min_blocks, true);
     heap->table_bytes = bytes;
-    if (!ka_heap_scattered_make(heap)) {
+    bool made = false;
+    for (unsigned i = 0; !made && i < heap->nodes; i++)
+        made = ka_heap_scattered_make(heap, (heap->node + i) % heap->nodes);
+    if (!made) {
         ka_heap_scattered_end(heap);
         return false;
     }
@@ -245,7 +257,7 @@ static bool place_take(ka_heap *heap, uint32_t *place, bool *made)
     return false;
 }
 
-static bool make_in_range(ka_heap *heap)
+static bool make_in_range(ka_heap *heap, uint32_t node)
 {
     uint32_t place, number;
     bool made;
@@ -254,7 +266,7 @@ static bool make_in_range(ka_heap *heap)
     ka_segment *segment = NULL;
     if (ka_heap_entry_take(heap, &number)) {
         uintptr_t at = heap->base + ((uintptr_t)place << heap->segment_shift);
-        segment = ka_segment_make_in(heap, at, place_end(heap, place));
+        segment = ka_segment_make_in(heap, at, place_end(heap, place), node);
         ka_store_release_ptr(&heap->table->places[place], (uintptr_t)segment);
         ka_heap_entry_set(heap, number, segment);
     } else {
@@ -263,11 +275,13 @@ static bool make_in_range(ka_heap *heap)
     return segment != NULL;
 }
 
-bool ka_heap_segment_make(ka_heap *heap, ka_flags flags)
+bool ka_heap_segment_make(ka_heap *heap, ka_flags flags, uint32_t node)
 {
+    if (node == KA_ANY_NODE)
+        node = heap->node;
     if (heap->has_source && !ka_page_source_may_commit(&heap->source, flags))
         return false;
     if (!heap->scattered)
-        return make_in_range(heap);
-    return ka_page_source_may_reserve(&heap->source, flags) && ka_heap_scattered_make(heap);
+        return make_in_range(heap, node);
+    return ka_page_source_may_reserve(&heap->source, flags) && ka_heap_scattered_make(heap, node);
 }

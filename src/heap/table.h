@@ -46,17 +46,23 @@ typedef struct ka_segment {
     uint32_t opened; /* pages before it have been added to the runs, or are being added */
     uint32_t state;
     uint32_t number; /* in `segments` */
+    uint32_t node;   /* whose memory it is. Steady for who owns a page */
+    ka_heap *heap;
+    ka_page_source source; /* of the runs: see nodes.c */
     struct ka_segment *next; /* of those that one claim makes */
 } ka_segment;
 
-typedef struct ka_heap_count {
-    uint32_t slabs;   /* of this class */
-    uint32_t segment; /* where the last refill found blocks */
-} ka_heap_count;
+/* What CPUs of one node got from it, and from others. */
+typedef struct ka_heap_refills {
+    uint64_t home, away;
+} ka_heap_refills;
 
 typedef struct ka_heap_table {
     ka_classes classes;
-    ka_heap_count counts[KA_CLASS_COUNT];
+    uint32_t slabs[KA_CLASS_COUNT]; /* how many of each class */
+    uint32_t *starts;        /* by node and class: the segment where the last refill found blocks */
+    ka_heap_refills *refills; /* by node */
+    uint32_t anywhere;       /* how many ask for memory of any node at this moment */
     uintptr_t *segments;     /* segment_limit of them */
     uintptr_t *places;       /* place_count: as `segments`, by the place in the range */
     uint64_t *far;           /* the others by hash: see scatter.c */
@@ -105,6 +111,14 @@ static inline ka_segment *ka_heap_segment_from(const ka_heap *heap, uint32_t *nu
 #define KA_HEAP_EACH_SEGMENT(heap, segment, number) \
     for (ka_segment * segment; ((segment) = ka_heap_segment_from((heap), &(number))) != NULL; (number)++)
 
+/* In place of a node: each of them, or all in a heap that knows only one. */
+#define KA_ANY_NODE UINT32_MAX
+
+static inline bool ka_segment_is_on(const ka_segment *segment, uint32_t node)
+{
+    return node == KA_ANY_NODE || ka_load_relaxed_32(&segment->node) == node;
+}
+
 /* The same for the segments outside of the heap's range. */
 ka_segment *ka_heap_far_segment_of(const ka_heap *heap, uintptr_t address);
 
@@ -135,9 +149,9 @@ static inline void *ka_segment_page_at(const ka_heap *heap, const ka_segment *se
 /* Makes the table and segment 0. */
 bool ka_heap_table_make(ka_heap *heap, unsigned min_blocks);
 
-/* Makes one more segment where the flags allow it, or waits for somebody who does. false: there is no room, or no
- * memory. */
-bool ka_heap_segment_make(ka_heap *heap, ka_flags flags);
+/* Makes one more segment, of this node's memory (KA_ANY_NODE: the heap's first), where the flags allow it, or waits for
+ * somebody who makes one. false: there is no room, or no memory. */
+bool ka_heap_segment_make(ka_heap *heap, ka_flags flags, uint32_t node);
 
 /* Adds pages to the segment's runs that it did not use so far: `wanted` at least, or all there are. Searches end where
  * the added pages end, so a segment of many GiB costs only what is used of it. false: all were added before. Any
@@ -154,23 +168,43 @@ typedef struct ka_segment_layout {
 ka_segment_layout ka_segment_lay_out(const ka_heap *heap, uintptr_t record, uint32_t count);
 
 /* Writes the record of a segment over zeroed memory; no page is added yet. */
-ka_segment *ka_segment_write(const ka_heap *heap, const ka_segment_layout *layout, uintptr_t base, uint32_t page_count);
+ka_segment *ka_segment_write(ka_heap *heap, const ka_segment_layout *layout, uintptr_t base, uint32_t page_count,
+                             uint32_t node);
 
 /* A record in front of the pages between it and `end`. NULL: too small, or no memory for the record. */
-ka_segment *ka_segment_make_in(ka_heap *heap, uintptr_t at, uintptr_t end);
+ka_segment *ka_segment_make_in(ka_heap *heap, uintptr_t at, uintptr_t end, uint32_t node);
 
 /* Takes a free entry, which is SEGMENT_MAKING then. false: there is none. Puts a record into it, or 0. */
 bool ka_heap_entry_take(ka_heap *heap, uint32_t *number);
 void ka_heap_entry_set(ka_heap *heap, uint32_t number, ka_segment *segment);
 
 /* Zeroed memory for a record. */
-bool ka_heap_record_commit(const ka_heap *heap, uintptr_t base, size_t size);
+bool ka_heap_record_commit(const ka_heap *heap, uintptr_t base, size_t size, uint32_t node);
 
 /* A range of the source's for a record. 0: none. */
 uintptr_t ka_heap_record_reserve(ka_heap *heap, size_t size);
 
 /* One more segment of a scattered heap. */
-bool ka_heap_scattered_make(ka_heap *heap);
+bool ka_heap_scattered_make(ka_heap *heap, uint32_t node);
+
+/* ---- nodes.c ---- */
+
+/* The node of this CPU as far as the heap tells nodes apart; KA_ANY_NODE in a heap with one. */
+uint32_t ka_heap_node_here(const ka_heap *heap);
+
+/* Commits memory of a node. */
+bool ka_heap_commit_on(const ka_heap *heap, uintptr_t base, size_t size, uint32_t node, bool *zeroed);
+
+/* The source that the segment's runs commit from: NULL if the heap has none. */
+const ka_page_source *ka_segment_source(ka_heap *heap, ka_segment *segment);
+
+/* Counts blocks, or pages for them, that a CPU of `node` got from a segment. */
+void ka_heap_count_refill(ka_heap *heap, uint32_t node, const ka_segment *segment);
+
+/* Moves blocks of other nodes to the front. Returns how many. */
+uint32_t ka_heap_strangers_first(const ka_heap *heap, void **blocks, uint32_t count);
+
+/* ---- */
 
 /* Gives empty segments back while `keep` free bytes stay committed. returns  the bytes that were committed. */
 size_t ka_heap_scattered_trim(ka_heap *heap, size_t keep);

@@ -262,7 +262,7 @@ static inline const char *model_close(model *m)
         MODEL_FACT(ka_slab_next(&segment->slabs, 0) == KA_NO_PAGE);
     }
     for (unsigned class = 0; class < KA_CLASS_COUNT; class ++)
-        MODEL_FACT(m->heap->table->counts[class].slabs == 0);
+        MODEL_FACT(m->heap->table->slabs[class] == 0);
     return NULL;
 }
 

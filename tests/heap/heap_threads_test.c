@@ -279,7 +279,11 @@ static bool map_decommit(void *context, void *base, size_t size)
 }
 
 static const ka_page_source map_source = {
-    NULL, KA_NOWAIT, map_reserve, map_unreserve, map_commit, map_decommit, 0,
+    .contexts = KA_NOWAIT,
+    .reserve = map_reserve,
+    .unreserve = map_unreserve,
+    .commit = map_commit,
+    .decommit = map_decommit,
 };
 
 static void on_source(void *(*life)(void *), unsigned long count, size_t size, unsigned segment_shift, size_t most)
