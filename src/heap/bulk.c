@@ -22,7 +22,7 @@ static size_t magazine_take(ka_heap *heap, unsigned number, size_t count, void *
         taken = ka_min(count, ka_magazine_length(m, number));
         for (size_t i = 0; i < taken; i++)
             blocks[i] = *--top;
-        m->top[number] = top;
+        ka_magazine_set_top(m, number, top);
         ka_port_busy_give(&m->busy);
     }
     ka_port_unpin(pin);
@@ -39,7 +39,7 @@ static size_t magazine_put(ka_heap *heap, unsigned number, size_t count, void *c
         void **top = m->top[number], **end = m->end[number];
         while (put < count && top != end && blocks[put] != NULL && blocks[put] != top[-1])
             *top++ = blocks[put++];
-        m->top[number] = top;
+        ka_magazine_set_top(m, number, top);
         ka_port_busy_give(&m->busy);
     }
     ka_port_unpin(pin);
