@@ -23,6 +23,7 @@
 #include <ka/reserve.h>
 
 #include <ka/failing.h>
+#include <ka/guard.h>
 #include <ka/picture.h>
 #if defined(__has_include)
 #if __has_include(<ka_port.h>)

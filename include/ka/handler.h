@@ -20,7 +20,8 @@ typedef enum ka_misuse {
     KA_MISUSE_WRONG_SIZE,  /* size or alignment does not fit the block */
     KA_MISUSE_DAMAGE,      /* a free block was written to: its links or sizes contradict the heap's own record */
     KA_MISUSE_LEAK,        /* still live when the allocator was closed */
-    KA_MISUSE_CONTEXT      /* called from a context in which it must not be called */
+    KA_MISUSE_CONTEXT,     /* called from a context in which it must not be called */
+    KA_MISUSE_OVERRUN      /* bytes behind the block were written to */
 } ka_misuse;
 
 /* The kind in words: "double free". */

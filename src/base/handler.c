@@ -29,6 +29,8 @@ const char *ka_misuse_name(ka_misuse kind)
         return "leak";
     case KA_MISUSE_CONTEXT:
         return "wrong context";
+    case KA_MISUSE_OVERRUN:
+        return "overrun";
     }
     return "unknown misuse";
 }
