@@ -52,7 +52,8 @@ static void *reserve(void *context, size_t size, size_t align)
 static void *reserve_on(void *context, size_t size, size_t align, unsigned node)
 {
     const ka_linux_heap *heap = context;
-    if (ka_linux_fails() || node >= MAX_NUMNODES || !node_online((int)node) || size != align || get_order(size) >= KA_LINUX_ORDERS)
+    if (ka_linux_fails() || node >= MAX_NUMNODES || !node_online((int)node) || size != align ||
+        get_order(size) >= KA_LINUX_ORDERS)
         return NULL;
     gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY | __GFP_THISNODE;
     struct page *page = alloc_pages_node((int)node, gfp, (unsigned)get_order(size));

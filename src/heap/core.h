@@ -64,6 +64,20 @@ static inline void ka_heap_magazines_answer(ka_heap *heap, ka_magazines *m)
     ka_heap_magazines_empty(heap, m);
 }
 
+/* Looks after one array of the magazines, busy by the caller, one after the other. An array that neither ran empty nor
+ * full since it was last looked after has more than is asked for: its older half goes back, and it may hold half as
+ * many. The same for parked runs that nobody wanted. */
+#define MAGAZINE_TEND_EVERY 8u
+void ka_heap_magazines_tend_one(ka_heap *heap, ka_magazines *m);
+
+/* On a slow way, for the array that ran empty or full. */
+static inline void ka_heap_magazines_tend(ka_heap *heap, ka_magazines *m, unsigned number)
+{
+    m->used[number / 64] |= UINT64_C(1) << number % 64;
+    if (++m->rounds % MAGAZINE_TEND_EVERY == 0)
+        ka_heap_magazines_tend_one(heap, m);
+}
+
 /* What comes before NULL: what this CPU keeps goes back, and where the flags allow it what all keep. */
 void ka_heap_gather(ka_heap *heap, ka_flags flags);
 

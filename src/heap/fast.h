@@ -118,7 +118,7 @@ static inline bool ka_run_push(ka_heap *heap, ka_magazines *m, void *block)
         return false;
     unsigned index = ka_park_index(pages);
     unsigned count = m->parked_count[index];
-    if (ka_park_pages(index) != pages || count == KA_PARK_EACH || m->parked_pages + pages > heap->table->parked_most)
+    if (ka_park_pages(index) != pages || count == KA_PARK_EACH || m->parked_pages + pages > m->parked_most)
         return false;
     ka_store_release_32(descriptor, ka_page_parked(pages));
     m->parked[index][count] = block;

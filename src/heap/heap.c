@@ -29,9 +29,14 @@
  *
  * Refusals. NULL comes when neither the magazines of this CPU, nor any slab, nor the runs (also after all empty slabs
  * have been broken up) can serve. A request that may sleep first has all CPUs put back what they keep (ka_heap_drain).
- * For others, and where the port cannot reach other CPUs, what those keep is not seen: for each CPU and class at most
- * 1/64 of a CPU's share of the heap, and four times as much in parked runs, 16 MiB at most; nothing where that share is
- * below 4 MiB, as magazines hold nothing then.
+ * For others, and where the port cannot reach other CPUs, what those keep is not seen: for each CPU at most a quarter of
+ * its share of the heap, 64 KiB of each class, and a sixteenth of it in parked runs, 16 MiB; nothing where that share is
+ * below 4 MiB, as magazines hold nothing then. Where threads stand for CPUs, all that are more than there are CPUs keep
+ * half as much together: each twice as many a quarter, down to nothing.
+ *
+ * Use. An array of the magazines may hold twice as many each time that it runs empty or full, and half as many when it
+ * did neither while the others did: its older half goes back then (ka_heap_magazines_tend). What a CPU keeps that does
+ * nothing at all comes back by ka_heap_drain, ka_heap_flush_slot, or at a thread's end.
  *
  * Segments. One range, further ranges that the caller claims, or segments that the source gives and takes back one by
  * one: table.h and scatter.c.
@@ -42,7 +47,7 @@
  *
  * Shortcomings. A slab with one live block keeps its pages. A class has no fallback to a larger one when the heap is
  * nearly full. Magazines are sized for the worst case in address space: about 100 KiB for each CPU, of which only what
- * is used is touched.
+ * is used is touched. A thread that waits keeps what it has, within these bounds.
  *
  * Magazines over slabs are Bonwick's ("Magazines and Vmem", 2001); bitmaps instead of lists, and the busy mark instead
  * of disabled interrupts, are ours.
@@ -67,6 +72,7 @@ static void *block_from_magazine(ka_heap *heap, unsigned number)
         ka_slab_batch batch;
         if (block == NULL && ka_heap_slabs_take(heap, number - 1, ka_magazine_refill_count(m, number), false, &batch)) {
             ka_heap_count_out(heap, (size_t)ka_count_bits(batch.bits) * batch.size);
+            ka_heap_magazines_tend(heap, m, number);
             ka_magazine_widen(m, number);
             block = ka_heap_batch_pop(&batch);
             ka_magazine_fill(m, number, &batch);
@@ -194,6 +200,7 @@ void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const 
         doubled = m->top[number][-1] == block;
         ka_heap_magazines_answer(heap, m);
         if (!doubled) {
+            ka_heap_magazines_tend(heap, m, number);
             if (m->top[number] == m->end[number])
                 ka_magazine_widen(m, number);
             if (m->top[number] == m->end[number] && m->top[number] != m->bottom[number])

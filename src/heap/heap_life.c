@@ -8,9 +8,7 @@
 
 /* Heaps below this many bytes for each CPU keep nothing in magazines. */
 #define MAGAZINE_MIN_SHARE ((size_t)4 << 20)
-#define MAGAZINE_BYTES     ((size_t)64 << 10)
 #define PARK_BYTES         ((size_t)1 << 20)
-#define PARKED_BYTES       ((size_t)16 << 20)
 
 #define DEFAULT_CLAIMS 32u
 #define MAX_FAR        ((size_t)1 << 18) /* segments outside of the range: scatter.c has 20 bits for a number */
@@ -114,12 +112,12 @@ void ka_heap_magazines_size(ka_heap *heap)
     size_t most = ka_load_relaxed_ptr(&heap->held);
     if (heap->scattered)
         most = (size_t)heap->segment_limit << heap->segment_shift;
-    size_t share = most / ka_max(ka_port_cpu_count(), 1);
-    if (heap->hardened || share < MAGAZINE_MIN_SHARE || ka_load_relaxed_32(&heap->table->magazine_bytes) != 0)
-        return; /* once set it stays: the magazines that there are have that length */
-    ka_store_relaxed_32(&heap->table->parked_most, (uint32_t)(ka_min(share / 16, PARKED_BYTES) >> heap->page_shift));
+    heap->table->cpus = (uint32_t)ka_max(ka_port_cpu_count(), 1);
+    size_t share = most / heap->table->cpus;
+    if (heap->hardened || share < MAGAZINE_MIN_SHARE || ka_load_relaxed_ptr(&heap->table->share) != 0)
+        return; /* once set it stays: the magazines that there are have their lengths from it */
     ka_store_relaxed_32(&heap->table->park_pages, (uint32_t)(ka_min(share / 64, PARK_BYTES) >> heap->page_shift));
-    ka_store_relaxed_32(&heap->table->magazine_bytes, (uint32_t)ka_min(share / 64, MAGAZINE_BYTES));
+    ka_store_relaxed_ptr(&heap->table->share, share);
 }
 
 typedef struct leaks {

@@ -3,6 +3,10 @@
 #include "heap/core.h"
 #include "heap/fast.h"
 
+#define MAGAZINE_BYTES    ((size_t)64 << 10) /* one magazine keeps at most so much */
+#define MAGAZINE_MIN_SLOT ((size_t)1 << 20)  /* and nothing where a slot's share is smaller */
+#define PARKED_BYTES      ((size_t)16 << 20)
+
 ka_magazines ka_no_magazines = { .busy = 1 };
 uintptr_t ka_no_slots[1] = { (uintptr_t)&ka_no_magazines };
 
@@ -33,18 +37,35 @@ unsigned ka_magazine_refill_count(const ka_magazines *m, unsigned number)
 }
 
 /* How many blocks of the class a magazine may hold. */
-static size_t magazine_limit(const ka_heap *heap, unsigned class)
+static size_t magazine_limit(const ka_heap *heap, size_t bytes, unsigned class)
 {
-    return ka_min(heap->table->magazine_bytes / ka_heap_class_size(heap, class), MAGAZINE_SLOTS);
+    return ka_min(bytes / ka_heap_class_size(heap, class), MAGAZINE_SLOTS);
 }
 
 /* Slots for all magazines, and for each the NULL below its bottom. */
-static size_t slots_needed(const ka_heap *heap)
+static size_t slots_needed(const ka_heap *heap, size_t bytes)
 {
     size_t slots = 1;
     for (unsigned class = 0; class < KA_CLASS_COUNT; class++)
-        slots += magazine_limit(heap, class) + 1;
+        slots += magazine_limit(heap, bytes, class) + 1;
     return slots;
+}
+
+/* How much of the heap one slot may keep a part of. Slots beyond the number of CPUs are threads, which may be idle with
+ * what they keep: twice as many get a quarter each, so that all of them together get no more than a half on top. */
+static size_t slot_share(const ka_heap *heap, unsigned slot)
+{
+    unsigned fewer = 0;
+    while ((slot - 1) >> fewer >= heap->table->cpus)
+        fewer++;
+    return ka_load_relaxed_ptr(&heap->table->share) >> 2 * fewer;
+}
+
+/* How much memory each of the slot's magazines may keep, 0: it gets none. All of them together a quarter of the share. */
+static size_t slot_bytes(const ka_heap *heap, unsigned slot)
+{
+    size_t share = slot_share(heap, slot);
+    return share < MAGAZINE_MIN_SLOT ? 0 : ka_min(share / 4 / KA_CLASS_COUNT, MAGAZINE_BYTES);
 }
 
 static void magazine_set(ka_magazines *m, unsigned number, void **slots, size_t limit)
@@ -56,9 +77,12 @@ static void magazine_set(ka_magazines *m, unsigned number, void **slots, size_t 
 }
 
 /* A run for `ahead` bytes and the slots; NULL if there is no memory. */
-static void *magazines_run(ka_heap *heap, size_t ahead, ka_flags flags, uint32_t *pages)
+static void *magazines_run(ka_heap *heap, unsigned slot, size_t ahead, ka_flags flags, uint32_t *pages)
 {
-    size_t bytes = ahead + slots_needed(heap) * sizeof(void *);
+    size_t bytes = slot_bytes(heap, slot);
+    if (bytes == 0)
+        return NULL;
+    bytes = ahead + slots_needed(heap, bytes) * sizeof(void *);
     *pages = (uint32_t)(ka_round_up(bytes, ka_heap_page(heap)) >> heap->page_shift);
     ka_segment *segment = NULL;
     uint32_t page = ka_heap_pages_claim(heap, *pages, 1, flags, &segment);
@@ -78,13 +102,17 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
     m->run_pages = pages;
     ka_clear(m->parked_count, sizeof m->parked_count);
     m->drains = ka_load_relaxed_32(&heap->drains);
-    m->parked_pages = m->park_hand = 0;
+    m->parked_pages = m->park_hand = m->rounds = 0;
+    ka_clear(m->used, sizeof m->used);
+    ka_clear(m->parked_seen, sizeof m->parked_seen);
+    m->parked_most = (uint32_t)(ka_min(slot_share(heap, slot) / 16, PARKED_BYTES) >> heap->page_shift);
     m->number_of[0] = 0;
     for (unsigned size = 1; size <= KA_MAGAZINE_TABLE; size++)
         m->number_of[size] = (uint8_t)ka_magazine_of_class(ka_class_of(size));
+    size_t bytes = slot_bytes(heap, slot);
     magazine_set(m, 0, slots++, 0);
     for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
-        size_t limit = magazine_limit(heap, class);
+        size_t limit = magazine_limit(heap, bytes, class);
         magazine_set(m, ka_magazine_of_class(class), slots, limit);
         slots += limit + 1;
     }
@@ -95,7 +123,7 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
 void ka_heap_attach(ka_heap *heap, unsigned slot, ka_magazines *m)
 {
     uint32_t pages;
-    void *run = heap->table->magazine_bytes == 0 ? NULL : magazines_run(heap, 0, 0, &pages);
+    void *run = magazines_run(heap, slot, 0, 0, &pages);
     if (run == NULL)
         return;
     m->busy = 1;
@@ -108,7 +136,7 @@ void ka_heap_attach(ka_heap *heap, unsigned slot, ka_magazines *m)
 static void magazines_make(ka_heap *heap, unsigned slot, ka_flags flags)
 {
     uint32_t pages;
-    ka_magazines *m = magazines_run(heap, sizeof(ka_magazines), flags, &pages);
+    ka_magazines *m = magazines_run(heap, slot, sizeof(ka_magazines), flags, &pages);
     if (m == NULL)
         return;
     m->busy = 0;
@@ -119,7 +147,7 @@ static void magazines_make(ka_heap *heap, unsigned slot, ka_flags flags)
 /* Gives this CPU magazines if it has none and the context allows it. */
 void ka_heap_magazines_want(ka_heap *heap, ka_flags flags)
 {
-    if (!ka_heap_may_sleep(flags) || heap->table->magazine_bytes == 0)
+    if (!ka_heap_may_sleep(flags) || heap->table->share == 0)
         return;
     unsigned slot = ka_port_slot_enter();
     if (slot != 0 && heap->magazines[slot] == (uintptr_t)&ka_no_magazines)
@@ -135,6 +163,15 @@ void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number
     ka_heap_blocks_put(heap, number - 1, bottom, out, site);
     ka_move(bottom, bottom + out, (length - out) * sizeof(void *));
     ka_magazine_set_top(m, number, bottom + (length - out));
+}
+
+/* Lets the magazine keep less, but as much as it has, and as it had at first. */
+static void magazine_narrow(ka_magazines *m, unsigned number)
+{
+    void **bottom = m->bottom[number];
+    size_t width = (size_t)(m->end[number] - bottom), limit = (size_t)(m->limit[number] - bottom);
+    size_t least = ka_max(ka_min(limit, MAGAZINE_START), ka_magazine_length(m, number));
+    m->end[number] = bottom + ka_max(width / 2, least);
 }
 
 /* ---- parked runs ---- */
@@ -161,7 +198,7 @@ static void parked_make_room(ka_heap *heap, ka_magazines *m, unsigned index)
 {
     if (m->parked_count[index] == KA_PARK_EACH)
         (void)parked_release(heap, m, index);
-    uint32_t most = heap->table->parked_most - ka_park_pages(index);
+    uint32_t most = m->parked_most - ka_park_pages(index);
     while (m->parked_pages > most) {
         if (!parked_release(heap, m, m->park_hand))
             m->park_hand = (m->park_hand + 1) % KA_PARK_LENGTHS;
@@ -177,10 +214,10 @@ bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t page
     ka_port_pin_state pin = ka_port_pin();
     ka_magazines *m = ka_heap_magazines(heap);
     if (ka_port_busy_take(&m->busy)) {
-        done = ka_runs_park(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
+        done = pages <= m->parked_most && ka_runs_park(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
         if (done) {
             unsigned index = ka_park_index(pages);
-            if (m->parked_count[index] == KA_PARK_EACH || m->parked_pages + pages > heap->table->parked_most)
+            if (m->parked_count[index] == KA_PARK_EACH || m->parked_pages + pages > m->parked_most)
                 parked_make_room(heap, m, index);
             m->parked[index][m->parked_count[index]++] = block;
             ka_store_relaxed_32(&m->parked_pages, m->parked_pages + pages);
@@ -251,6 +288,32 @@ bool ka_heap_unpark_for(ka_heap *heap, uint32_t pages)
     return any;
 }
 
+/* ---- idle magazines ---- */
+
+static void parked_tend(ka_heap *heap, ka_magazines *m, unsigned index)
+{
+    void *oldest = m->parked_count[index] != 0 ? m->parked[index][0] : NULL;
+    if (oldest != NULL && oldest == m->parked_seen[index]) {
+        (void)parked_release(heap, m, index);
+        oldest = NULL;
+    }
+    m->parked_seen[index] = oldest;
+}
+
+void ka_heap_magazines_tend_one(ka_heap *heap, ka_magazines *m)
+{
+    unsigned class = m->rounds / MAGAZINE_TEND_EVERY % KA_CLASS_COUNT, number = ka_magazine_of_class(class);
+    uint64_t *used = &m->used[number / 64], bit = UINT64_C(1) << number % 64;
+    if ((*used & bit) == 0) {
+        if (m->top[number] != m->bottom[number])
+            ka_heap_magazine_flush_half(heap, m, number, NULL);
+        magazine_narrow(m, number);
+    }
+    *used &= ~bit;
+    if (class < KA_PARK_LENGTHS)
+        parked_tend(heap, m, class);
+}
+
 /* ---- flush and retire ---- */
 
 void ka_heap_magazines_empty(ka_heap *heap, ka_magazines *m)
@@ -259,6 +322,7 @@ void ka_heap_magazines_empty(ka_heap *heap, ka_magazines *m)
         unsigned number = ka_magazine_of_class(class);
         ka_heap_blocks_put(heap, class, m->bottom[number], ka_magazine_length(m, number), NULL);
         ka_magazine_set_top(m, number, m->bottom[number]);
+        m->end[number] = m->bottom[number] + ka_min((size_t)(m->limit[number] - m->bottom[number]), MAGAZINE_START);
     }
     parked_release_all(heap, m);
 }

@@ -42,9 +42,13 @@ typedef struct ka_magazines {
     void *parked[KA_PARK_LENGTHS][KA_PARK_EACH]; /* the newest last */
     uint8_t parked_count[KA_PARK_LENGTHS];
     uint32_t parked_pages;                       /* of all of them */
+    uint32_t parked_most;                        /* and at most so many */
     uint32_t park_hand;                          /* the length that gives way next */
     uint32_t drains;                             /* of the heap's, when these were last asked to be empty */
     struct ka_magazines *next_retired;
+    uint64_t used[(KA_MAGAZINE_COUNT + 63) / 64]; /* by number: ran empty or full since they were last looked after */
+    uint32_t rounds;                             /* counts the slow ways; see ka_heap_magazines_tend */
+    void *parked_seen[KA_PARK_LENGTHS];          /* the oldest of each length at that time */
     uint8_t number_of[KA_MAGAZINE_TABLE + 1];    /* by size; size 0 has number 0 */
 } ka_magazines;
 

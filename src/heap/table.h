@@ -73,9 +73,9 @@ typedef struct ka_heap_table {
     uint32_t delayed_next;
     uint32_t slots;          /* entries of ka_heap.magazines; for who reads a heap from outside, as gdb does */
     uint32_t segment_end;    /* no entry from here on was ever used */
-    uint32_t magazine_bytes; /* at most so much memory in one magazine */
+    uint32_t cpus;
+    uintptr_t share;         /* a CPU's of the heap, for its magazines to keep a part of; 0: they keep nothing */
     uint32_t park_pages;     /* longer runs are not parked */
-    uint32_t parked_most;    /* pages of all runs that one CPU parks, at most */
     uint32_t round_pages;    /* longer runs are not rounded up; never changes: a block's length follows from its size */
 } ka_heap_table;
 

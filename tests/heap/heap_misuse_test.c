@@ -322,14 +322,14 @@ static void parked_runs_give_way(void)
     KIT_CHECK(m != &ka_no_magazines);
     for (unsigned i = 0; i < RUNS; i++)
         runs[i] = take((size_t)(9 + i / EACH) << 12);
-    KIT_CHECK(heap.table->parked_most >= 64 && heap.table->park_pages >= 16);
+    KIT_CHECK(m->parked_most >= 64 && heap.table->park_pages >= 16);
     sound(RUNS);
     size_t most = 0;
     for (unsigned i = 0; i < RUNS; i++) {
         KIT_CHECK(runs[i] != NULL);
         ka_heap_free_unsized(&heap, runs[i]);
         most = ka_max(most, m->parked_pages);
-        KIT_CHECK(m->parked_pages <= heap.table->parked_most);
+        KIT_CHECK(m->parked_pages <= m->parked_most);
         KIT_CHECK_SOUND(ka_heap_check(&heap));
         ka_heap_free_unsized(&heap, runs[i]);
         KIT_CHECK(reported(KA_MISUSE_DOUBLE_FREE, runs[i]));

@@ -458,7 +458,7 @@ static void used_up_to_the_last_block(void)
     const size_t heaps[] = { 256 * KIB, 300 * KIB, MIB, 3 * MIB, size_with_magazines() };
     for (size_t i = 0; i < KIT_COUNT(heaps); i++) {
         KIT_CHECK(open_given(heaps[i]));
-        bool magazines = heap.table->magazine_bytes != 0;
+        bool magazines = heap.table->share != 0;
         KIT_EXPECT(magazines == (heaps[i] > 4 * MIB));
         size_t worst = 1000;
         for (size_t k = 0; k < KIT_COUNT(sizes); k++) {
