@@ -24,6 +24,12 @@ KA_MUST_USE bool ka_user_heap_init(ka_heap *heap, const char *name, size_t size)
 /* Ends a heap made by ka_user_heap_init. Returns the count of leaked blocks, each reported. */
 size_t ka_user_heap_fini(ka_heap *heap);
 
+/* Heaps made from now on by ka_user_heap_init reach other threads by this signal when memory is short (ka_heap_drain), so
+ * that what threads keep that wait for something is not lost. The program uses the signal for nothing else; SIGRTMIN + 3,
+ * say. Threads that have it blocked are not reached, and then each request that is refused takes some 0.2 s more.
+ * returns  false: no such signal */
+bool ka_user_reach_threads_by(int signal);
+
 /* How many nodes of memory this machine may have, 1 to KA_HEAP_NODES. */
 unsigned ka_user_node_count(void);
 

@@ -4,6 +4,7 @@
 #include "heap_fixture.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 #include <ka/user.h>
 
@@ -157,6 +158,57 @@ static void idle_threads(void)
     close_heap();
 }
 
+/* ---- the same threads, reached by a signal ---- */
+
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1 /* keeps signals back until a thread calls something */
+#elif defined(__has_feature)
+#define UNDER_TSAN __has_feature(thread_sanitizer)
+#else
+#define UNDER_TSAN 0
+#endif
+
+static void *deaf_idler(void *unused)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGUSR2);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return idler(unused);
+}
+
+static void reached_threads(void)
+{
+    pthread_t threads[IDLERS];
+    if (UNDER_TSAN) {
+        kit_skip("signals come late here");
+        return;
+    }
+    reports_clear();
+    KIT_EXPECT(!ka_user_reach_threads_by(-1));
+    KIT_CHECK(ka_user_reach_threads_by(SIGUSR2));
+    for (unsigned deaf = 0; deaf < 2; deaf++) {
+        KIT_CHECK(ka_user_heap_init(&heap, "small", ka_port_cpu_count() * 8 * MIB));
+        size_t alone = use_up();
+        (void)ka_heap_drain(&heap);
+        KIT_CHECK(pthread_barrier_init(&barrier, NULL, IDLERS + 1) == 0);
+        for (unsigned i = 0; i < IDLERS; i++)
+            KIT_CHECK(pthread_create(&threads[i], NULL, i < deaf ? deaf_idler : idler, NULL) == 0);
+        pthread_barrier_wait(&barrier);
+        size_t beside = use_up();
+        KIT_EXPECT(ka_heap_drain(&heap) == (deaf == 0));
+        ka_stats stats = ka_get_stats(&heap.allocator);
+        kit_note("%zu blocks alone, %zu beside; %zu bytes kept, %u threads do not hear", alone, beside,
+                 (size_t)heap.outside - stats.live, deaf);
+        KIT_EXPECT(deaf != 0 || (heap.outside == 0 && beside >= alone - alone / 16));
+        pthread_barrier_wait(&barrier);
+        for (unsigned i = 0; i < IDLERS; i++)
+            pthread_join(threads[i], NULL);
+        pthread_barrier_destroy(&barrier);
+        close_heap();
+    }
+}
+
 int main(void)
 {
     static const kit_case cases[] = {
@@ -164,6 +216,7 @@ int main(void)
         { "classes that are busy stay", busy_classes_stay },
         { "drained magazines begin anew", drained_magazines_begin_anew },
         { "threads that are idle", idle_threads },
+        { "threads that are idle, reached by a signal", reached_threads },
     };
     return kit_main("idle", cases, KIT_COUNT(cases));
 }
