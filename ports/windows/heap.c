@@ -28,10 +28,9 @@ static void unreserve(void *context, void *base, size_t size)
 
 ka_page_source ka_nt_page_source(ka_nt_pool *pool)
 {
-    return (ka_page_source){ .context = pool,
-                             .reserve = reserve,
-                             .unreserve = unreserve,
-                             .reserve_contexts = KA_NOWAIT | KA_ATOMIC };
+    return (ka_page_source){
+        .context = pool, .reserve = reserve, .unreserve = unreserve, .reserve_contexts = KA_NOWAIT | KA_ATOMIC
+    };
 }
 
 bool ka_nt_cross_call(void (*call)(void *argument), void *argument)

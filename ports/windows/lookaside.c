@@ -118,8 +118,8 @@ bool ka_nt_lookaside_init(ka_nt_lookaside *l, ka_nt_pool *pool, size_t size)
     memory->pool = pool;
     memory->flags = pageable ? KA_PAGEABLE : 0;
     size = ka_max(size, KA_MIN_ALIGN); /* an entry of a list */
-    NTSTATUS status = nt->lookaside_init(&memory->list, list_allocate, list_free, pageable ? PagedPool : NonPagedPool, 0,
-                                         size, pool->tag, 0);
+    NTSTATUS status = nt->lookaside_init(&memory->list, list_allocate, list_free, pageable ? PagedPool : NonPagedPool,
+                                         0, size, pool->tag, 0);
     if (!NT_SUCCESS(status)) {
         ka_free(&lists.allocator, memory, sizeof *memory, KA_MIN_ALIGN);
         return false;

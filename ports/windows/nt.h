@@ -24,10 +24,10 @@ typedef struct nt_pool_parameter {
         ULONG node;
     } value;
 } nt_pool_parameter;
-#define NT_POOL_PRIORITY   UINT64_C(1)
-#define NT_POOL_NODE       UINT64_C(3)
-#define NT_POOL_OPTIONAL   UINT64_C(0x100)
-#define NT_ANY_NODE_OK     0x80000000u /* MM_ANY_NODE_OK: the node first, then others */
+#define NT_POOL_PRIORITY UINT64_C(1)
+#define NT_POOL_NODE     UINT64_C(3)
+#define NT_POOL_OPTIONAL UINT64_C(0x100)
+#define NT_ANY_NODE_OK   0x80000000u /* MM_ANY_NODE_OK: the node first, then others */
 
 #define NT_POOL_TYPE_NX 512 /* NonPagedPoolNx: Windows 8 */
 

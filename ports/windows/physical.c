@@ -36,7 +36,8 @@ static void *ask_once(const ka_physical_limits *l, size_t size, uint64_t boundar
                                          PAGE_READWRITE | PAGE_WRITECOMBINE };
     const nt_routines *nt = &ka_nt_routines;
     PHYSICAL_ADDRESS low = physical(ka_round_up((size_t)l->lowest, PAGE_SIZE));
-    PHYSICAL_ADDRESS high = physical(l->highest != 0 ? ka_round_down((size_t)l->highest + 1, PAGE_SIZE) - 1 : INT64_MAX);
+    PHYSICAL_ADDRESS high =
+        physical(l->highest != 0 ? ka_round_down((size_t)l->highest + 1, PAGE_SIZE) - 1 : INT64_MAX);
     if (nt->node_memory != NULL)
         return nt->node_memory(size, low, high, physical(boundary), protections[l->caching], node);
     if (nt->specify_cache_node != NULL)

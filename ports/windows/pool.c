@@ -213,8 +213,9 @@ bool ka_nt_tag_valid(uint32_t tag)
 bool ka_nt_pool_init(ka_nt_pool *pool, const ka_nt_pool_options *o)
 {
     static const uint8_t priorities[] = { NormalPoolPriority, LowPoolPriority, HighPoolPriority };
-    if (!ka_nt_tag_valid(o->tag) || (unsigned)o->priority > KA_NT_HIGH || (o->pageable && (o->executable || o->on_node)) ||
-        (o->exact && !o->on_node) || (o->on_node && o->node >= NT_ANY_NODE_OK))
+    if (!ka_nt_tag_valid(o->tag) || (unsigned)o->priority > KA_NT_HIGH ||
+        (o->pageable && (o->executable || o->on_node)) || (o->exact && !o->on_node) ||
+        (o->on_node && o->node >= NT_ANY_NODE_OK))
         return false;
     pool->flags = NT_POOL_UNINITIALIZED | (o->pageable     ? NT_POOL_PAGED
                                            : o->executable ? NT_POOL_EXECUTE
@@ -250,8 +251,7 @@ void ka_nt_pool_start(uint32_t tag)
     kernel_pool.tag = tag;
     ka_nt_routines.nx = has_nx();
     ka_nt_routines.allocate_pool3 = (nt_allocate_pool3 *)ka_nt_find(L"ExAllocatePool3");
-    ka_nt_routines.allocate_with_priority =
-        (nt_allocate_with_priority *)ka_nt_find(L"ExAllocatePoolWithTagPriority");
+    ka_nt_routines.allocate_with_priority = (nt_allocate_with_priority *)ka_nt_find(L"ExAllocatePoolWithTagPriority");
     nt_allocate_pool2 *found = (nt_allocate_pool2 *)ka_nt_find(L"ExAllocatePool2");
     ka_nt_routines.allocate_pool2 = found != NULL ? found : allocate_with_tag;
 }

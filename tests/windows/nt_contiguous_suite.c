@@ -14,12 +14,12 @@
 
 static ka_nt_contiguous c;
 
-#define NEEDS_CONTIGUOUS()                                                    \
-    do {                                                                      \
-        if (!nt.has_contiguous) {                                             \
-            kit_skip("this system gives no contiguous memory");               \
-            return;                                                           \
-        }                                                                     \
+#define NEEDS_CONTIGUOUS()                                      \
+    do {                                                        \
+        if (!nt.has_contiguous) {                               \
+            kit_skip("this system gives no contiguous memory"); \
+            return;                                             \
+        }                                                       \
     } while (0)
 
 static bool contiguous(const unsigned char *block, size_t size)
@@ -216,10 +216,12 @@ static void contexts(void)
     open_with(NULL);
     KIT_EXPECT(ka_alloc(&c.allocator, PAGE, 16, KA_ANY_CONTEXT) == NULL &&
                ka_physical_last_error(&c.allocator) == KA_PHYSICAL_CONTEXT);
-    KIT_EXPECT(ka_alloc(&c.allocator, 64, 16, KA_ANY_CONTEXT) == NULL && ka_alloc(&c.allocator, 64, 16, KA_PAGEABLE) == NULL);
+    KIT_EXPECT(ka_alloc(&c.allocator, 64, 16, KA_ANY_CONTEXT) == NULL &&
+               ka_alloc(&c.allocator, 64, 16, KA_PAGEABLE) == NULL);
     if (nt.hooks != NULL) {
         uint8_t old = nt.hooks->set_irql(2);
-        void *small = ka_alloc(&c.allocator, 64, 16, KA_ATOMIC), *large = ka_alloc(&c.allocator, 5 * PAGE, 16, KA_ATOMIC);
+        void *small = ka_alloc(&c.allocator, 64, 16, KA_ATOMIC),
+             *large = ka_alloc(&c.allocator, 5 * PAGE, 16, KA_ATOMIC);
         KIT_EXPECT(small != NULL && large != NULL);
         ka_free(&c.allocator, small, 64, 16);
         ka_free(&c.allocator, large, 5 * PAGE, 16);

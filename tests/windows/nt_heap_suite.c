@@ -142,10 +142,16 @@ static void reserve_and_cache(void)
     ka_cache cache;
     long before = nt.hooks != NULL ? nt.hooks->live() : 0;
     KIT_CHECK(ka_nt_pool_init(&pool, &(ka_nt_pool_options){ .tag = TAG }));
-    KIT_CHECK(ka_reserve_init(&reserve, &(ka_reserve_options){ .inner = &pool.allocator, .size = PAGE, .align = PAGE,
-                                                               .count = 8, .slots = 16, .memory = memory, .low = 2,
+    KIT_CHECK(ka_reserve_init(&reserve, &(ka_reserve_options){ .inner = &pool.allocator,
+                                                               .size = PAGE,
+                                                               .align = PAGE,
+                                                               .count = 8,
+                                                               .slots = 16,
+                                                               .memory = memory,
+                                                               .low = 2,
                                                                .low_water = wake }));
-    KIT_CHECK(ka_cache_init(&cache, &(ka_cache_options){ .inner = &pool.allocator, .size = 200, .contexts = KA_ATOMIC }));
+    KIT_CHECK(
+        ka_cache_init(&cache, &(ka_cache_options){ .inner = &pool.allocator, .size = 200, .contexts = KA_ATOMIC }));
     KIT_EXPECT(ka_cache_commit(&cache, 20) >= 20);
     waken = 0;
     void *pages[8], *objects[20];
@@ -231,8 +237,13 @@ static void hardened(void)
     long before = nt.hooks != NULL ? nt.hooks->live() : 0;
     KIT_CHECK(ka_nt_pool_init(&pool, &of_heap));
     ka_page_source source = ka_nt_page_source(&pool);
-    KIT_CHECK(ka_heap_init(&hard, &(ka_heap_options){ .source = &source, .size = 8 * MIB, .segment_shift = 21,
-                                                      .scattered = true, .unaligned = true, .hardened = true, .seed = 7,
+    KIT_CHECK(ka_heap_init(&hard, &(ka_heap_options){ .source = &source,
+                                                      .size = 8 * MIB,
+                                                      .segment_shift = 21,
+                                                      .scattered = true,
+                                                      .unaligned = true,
+                                                      .hardened = true,
+                                                      .seed = 7,
                                                       .cross_call = ka_nt_cross_call }));
     void *block = ka_heap_alloc(&hard, 100, 16, 0);
     KIT_CHECK(block != NULL);

@@ -8,16 +8,16 @@
 nt_env nt;
 nt_misuse nt_reported;
 
-#define PAGE       ((size_t)4096)
-#define APC        ((uint8_t)1)
-#define DISPATCH   ((uint8_t)2)
-#define TAG        KA_TAG('t', 'e', 's', 't')
-#define OTHER_TAG  KA_TAG('o', 'T', 'H', ' ')
-#define NON_PAGED  0x40u
-#define EXECUTE    0x80u
-#define PAGED      0x100u
-#define DIRTY      0x2u
-#define NX_TYPE    512u
+#define PAGE      ((size_t)4096)
+#define APC       ((uint8_t)1)
+#define DISPATCH  ((uint8_t)2)
+#define TAG       KA_TAG('t', 'e', 's', 't')
+#define OTHER_TAG KA_TAG('o', 'T', 'H', ' ')
+#define NON_PAGED 0x40u
+#define EXECUTE   0x80u
+#define PAGED     0x100u
+#define DIRTY     0x2u
+#define NX_TYPE   512u
 
 static ka_nt_pool pool;
 
@@ -112,9 +112,9 @@ static void what_alignment_costs(void)
     static const struct {
         size_t size, align, asked;
     } rows[] = {
-        { 1, 1, 1 },         { 64, 16, 64 },        { 4095, 16, 4095 },      { 4096, 4096, 4096 }, /* a vmxon region */
-        { 5000, 4096, 5000 }, { 5000, 64, 5000 },   { 64, 64, 128 },         { 1, 4096, 4096 },
-        { 3000, 64, 3064 },  { 4090, 64, 4096 },    { 4096, 8192, 12288 },   { 10, 8192, 8202 },
+        { 1, 1, 1 },          { 64, 16, 64 },     { 4095, 16, 4095 },    { 4096, 4096, 4096 }, /* a vmxon region */
+        { 5000, 4096, 5000 }, { 5000, 64, 5000 }, { 64, 64, 128 },       { 1, 4096, 4096 },
+        { 3000, 64, 3064 },   { 4090, 64, 4096 }, { 4096, 8192, 12288 }, { 10, 8192, 8202 },
     };
     NT_NEEDS_HOOKS();
     nt_become(NT_2004);
@@ -263,8 +263,10 @@ static void options(void)
 {
     ka_nt_pool p;
     const ka_nt_pool_options bad[] = {
-        { .tag = TAG, .pageable = true, .executable = true }, { .tag = TAG, .pageable = true, .on_node = true },
-        { .tag = TAG, .exact = true },                        { .tag = TAG, .on_node = true, .node = UINT32_MAX },
+        { .tag = TAG, .pageable = true, .executable = true },
+        { .tag = TAG, .pageable = true, .on_node = true },
+        { .tag = TAG, .exact = true },
+        { .tag = TAG, .on_node = true, .node = UINT32_MAX },
         { .tag = TAG, .priority = (ka_nt_priority)3 },
     };
     for (size_t i = 0; i < KIT_COUNT(bad); i++)
@@ -274,7 +276,8 @@ static void options(void)
     for (int version = NT_WINDOWS_7; version <= NT_2004; version++) {
         bool is_new = version == NT_2004;
         nt_become((nt_version)version);
-        KIT_CHECK(ka_nt_pool_init(&p, &(ka_nt_pool_options){ .tag = TAG, .on_node = true, .node = 1, .priority = KA_NT_LOW }));
+        KIT_CHECK(ka_nt_pool_init(
+            &p, &(ka_nt_pool_options){ .tag = TAG, .on_node = true, .node = 1, .priority = KA_NT_LOW }));
         void *block = ka_zalloc(&p.allocator, 100, 16, 0);
         nt.hooks->pool(&call);
         KIT_EXPECT(nt_same(call.routine, is_new ? "ExAllocatePool3" : "ExAllocatePoolWithTagPriority"));

@@ -27,11 +27,11 @@ typedef struct nt_contiguous_call {
 } nt_contiguous_call;
 
 typedef struct nt_hooks {
-    void (*play)(nt_version version); /* the caller runs ka_nt_start afterwards */
+    void (*play)(nt_version version);                                   /* the caller runs ka_nt_start afterwards */
     void (*hide_contiguous)(bool node_memory, bool specify_cache_node); /* the caller runs ka_nt_start afterwards */
-    long (*live)(void);               /* requests of the pool that were not freed; of this driver alone */
-    long (*live_pages)(void);         /* contiguous */
-    void (*fail_after)(long count);   /* so many requests are served, then none; -1: all */
+    long (*live)(void);             /* requests of the pool that were not freed; of this driver alone */
+    long (*live_pages)(void);       /* contiguous */
+    void (*fail_after)(long count); /* so many requests are served, then none; -1: all */
     long (*pool_calls)(void);
     long (*contiguous_calls)(void);
     void (*pool)(nt_pool_call *last);

@@ -19,8 +19,8 @@ static ka_nt_heap heap;
 static ka_nt_pool pool;
 static ka_nt_lookaside list;
 static ka_nt_contiguous contiguous;
-static ka_allocator *const all[] = { &heap.heap.allocator, &heap.heap.allocator, &heap.heap.allocator, &pool.allocator,
-                                     &list.allocator, &contiguous.allocator };
+static ka_allocator *const all[] = { &heap.heap.allocator, &heap.heap.allocator, &heap.heap.allocator,
+                                     &pool.allocator,      &list.allocator,      &contiguous.allocator };
 
 typedef struct worker {
     pthread_t thread;

@@ -15,16 +15,10 @@ static void *(*allocate_pool2)(uint64_t flags, size_t size, uint32_t tag); /* as
 
 /* The callers, between two marks: the linker sorts these. */
 #define CALLER __attribute__((section(".text$hot2"))) static
-__attribute__((section(".text$hot1"))) static void begin(void)
-{
-}
-__attribute__((section(".text$hot3"))) static void end(void)
-{
-}
+__attribute__((section(".text$hot1"))) static void begin(void) {}
+__attribute__((section(".text$hot3"))) static void end(void) {}
 
-static void nothing(void)
-{
-}
+static void nothing(void) {}
 
 CALLER void system_alloc(void)
 {
@@ -79,8 +73,7 @@ hot_entry DriverEntry;
 
 const hot_table *DriverEntry(void)
 {
-    static const hot_table table = { open_all,   close_all,   nothing,   system_alloc, system_free,
-                                     pool_alloc, pool_zalloc, pool_free, heap_pair,    heap_pair_by_interface,
-                                     begin,      end };
+    static const hot_table table = { open_all,    close_all, nothing,   system_alloc,           system_free, pool_alloc,
+                                     pool_zalloc, pool_free, heap_pair, heap_pair_by_interface, begin,       end };
     return &table;
 }
