@@ -1,5 +1,5 @@
 /* region_bench.c: allocators of fixed memory, side by side in one process.
- * Usage: region_bench ROUNDS NAME=PLUGIN.so... [@TRACE]...
+ * Usage: region_bench ROUNDS NAME=PLUGIN.so... [@TRACE]...      no rounds: only what memory is used
  *
  * Every workload is a trace, the same for all: made beforehand, or recorded from a program (@TRACE: a file as
  * docs/performance/region.md says; its region is twice what it needs at most). In each round each allocator replays
@@ -561,14 +561,14 @@ static void make_traces(void)
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : 0;
+    int rounds = argc > 1 ? atoi(argv[1]) : -1;
     make_traces();
     for (int i = 2; i < argc; i++)
         if (!add_argument(argv[i]))
             return 2;
     memory = mmap(NULL, 128 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
-    if (rounds < 1 || peer_count == 0 || memory == MAP_FAILED || sigaction(SIGTRAP, &action, NULL) != 0) {
+    if (rounds < 0 || peer_count == 0 || memory == MAP_FAILED || sigaction(SIGTRAP, &action, NULL) != 0) {
         fprintf(stderr, "usage: region_bench ROUNDS NAME=PLUGIN.so... [@TRACE]...\n");
         return 2;
     }
@@ -581,9 +581,9 @@ int main(int argc, char **argv)
     for (int p = 0; p < peer_count; p++) {
         if (strcmp(peers[p].name, "none") == 0)
             continue;
-        for (int t = 0; t < trace_count; t++)
+        for (int t = 0; t < trace_count && rounds > 0; t++)
             count_trace(traces[t], &peers[p], COUNTED);
-        for (int t = made_count - 1; t < trace_count; t++)
+        for (int t = made_count - 1; t < trace_count && rounds > 0; t++)
             worst_of_trace(traces[t], &peers[p], t < made_count ? 20000 : 2 * OPS);
         memory_rows(&peers[p]);
     }

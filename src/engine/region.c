@@ -234,38 +234,6 @@ static void *block_hand_out(ka_region *region, range *r, uint32_t g, uint32_t n)
     return block_lend(region, r, g, n);
 }
 
-/* Takes n granules from the front of the sound free block at g, which is the first one in the list of `bin`. */
-static KA_ALWAYS_INLINE void block_take_front(ka_region *region, range *r, uint32_t bin, uint32_t g, uint32_t n,
-                                              uint32_t rest)
-{
-    uint32_t next = block_at(r, g)->next, begin = g + n;
-    block_wipe(r, g);
-    bits_take(r, g, n, rest);
-    if (rest != 0) {
-        uint32_t rest_bin = bin_of(rest);
-        if (rest_bin == bin) { /* it takes the place of the whole */
-            free_block *block = block_at(r, begin);
-            r->heads[bin] = begin;
-            block->next = next;
-            block->prev = 0;
-            block->check = next ^ rest ^ begin ^ CHECK_KEY;
-            block->size = rest;
-            block_footer(r, begin + rest)->size = rest;
-            if (next != 0)
-                prev_change(block_at(r, next), g, begin);
-            return;
-        }
-        list_push(r, begin, rest, rest_bin);
-        region->free_blocks++;
-    }
-    region->free_blocks--;
-    r->heads[bin] = next;
-    if (next != 0)
-        prev_change(block_at(r, next), g, 0);
-    else
-        bin_mark_empty(r, bin);
-}
-
 /* For range_alloc, where the first list has a block that is too small or damaged: the bin of another, or NO_BIN. */
 static KA_NOINLINE uint32_t range_skip(ka_region *region, range *r, uint32_t bin)
 {
@@ -371,16 +339,23 @@ static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_
     return block;
 }
 
-/* The end of the usual request, in two ways: the first block of a bin has the very size, or some of it is left. */
+/* The end of the usual request, in three ways: the first block of a bin has the very size, or what is left of it goes
+ * to another list, or stays. */
 static KA_NOINLINE void *take_whole(ka_region *region, uint32_t n, uint32_t bin, uint32_t g)
 {
-    block_take_front(region, &region->ranges[0], bin, g, n, 0);
+    block_take(region, &region->ranges[0], bin, g, n, 0);
     return block_lend(region, &region->ranges[0], g, n);
 }
 
 static KA_NOINLINE void *take_front(ka_region *region, uint32_t n, uint32_t bin, uint32_t g, uint32_t rest)
 {
-    block_take_front(region, &region->ranges[0], bin, g, n, rest);
+    block_take(region, &region->ranges[0], bin, g, n, rest);
+    return block_lend(region, &region->ranges[0], g, n);
+}
+
+static KA_NOINLINE void *take_cut(ka_region *region, uint32_t n, uint32_t bin, uint32_t g, uint32_t rest)
+{
+    block_cut(&region->ranges[0], bin, g, n, rest);
     return block_lend(region, &region->ranges[0], g, n);
 }
 
@@ -410,8 +385,10 @@ static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size
         uint32_t g = r->heads[bin], size_there = block_at(r, g)->size;
         if (KA_UNLIKELY(!block_sound(r, g)))
             break;
-        if (size_there > n)
+        if (size_there > n && !same_bin(size_there - n, size_there))
             return take_front(region, n, bin, g, size_there - n);
+        if (size_there > n)
+            return take_cut(region, n, bin, g, size_there - n);
         if (KA_LIKELY(size_there == n))
             return take_whole(region, n, bin, g);
         bin++; /* in a higher one every block fits */

@@ -407,6 +407,51 @@ static KA_ALWAYS_INLINE void bits_release(const range *r, uint32_t g, uint32_t n
         bit_clear(r->ends, g + n);
 }
 
+/* Takes n granules from the front of the sound free block at g, which is the first one in the list of `bin`; what is
+ * left of it, if anything, goes to another list. */
+static KA_ALWAYS_INLINE void block_take(ka_region *region, range *r, uint32_t bin, uint32_t g, uint32_t n,
+                                        uint32_t rest)
+{
+    uint32_t next = block_at(r, g)->next;
+    block_wipe(r, g);
+    r->heads[bin] = next;
+    if (next != 0)
+        prev_change(block_at(r, next), g, 0);
+    else
+        bin_mark_empty(r, bin);
+    bits_take(r, g, n, rest);
+    if (rest != 0)
+        list_push(r, g + n, rest, bin_of(rest));
+    else
+        region->free_blocks--;
+}
+
+/* The same where something is left that stays in the same list. */
+static KA_ALWAYS_INLINE void block_cut(range *r, uint32_t bin, uint32_t g, uint32_t n, uint32_t rest)
+{
+    uint32_t next = block_at(r, g)->next, begin = g + n;
+    free_block *block = block_at(r, begin);
+    block_wipe(r, g);
+    r->heads[bin] = begin;
+    block->next = next;
+    block->prev = 0;
+    block->check = next ^ rest ^ begin ^ CHECK_KEY;
+    block->size = rest;
+    block_footer(r, begin + rest)->size = rest;
+    if (next != 0)
+        prev_change(block_at(r, next), g, begin);
+    bits_take(r, g, n, rest);
+}
+
+static KA_ALWAYS_INLINE void block_take_front(ka_region *region, range *r, uint32_t bin, uint32_t g, uint32_t n,
+                                              uint32_t rest)
+{
+    if (rest != 0 && bin_of(rest) == bin)
+        block_cut(r, bin, g, n, rest);
+    else
+        block_take(region, r, bin, g, n, rest);
+}
+
 /* 1 + the highest bin that is not empty, or 0. */
 static KA_ALWAYS_INLINE uint16_t range_top(const range *r)
 {
