@@ -184,9 +184,7 @@
                                                                                                         \
     KA_OWNER_RESULT_ const char *name##_check(const name *self_)                                        \
     {                                                                                                   \
-        if (self_->value != NULL && self_->allocator == NULL)                                           \
-            return "box: a value without an allocator";                                                 \
-        return (uintptr_t)self_->value % KA_ALIGNOF(T) != 0 ? "box: the value is not aligned" : NULL;   \
+        return ka_bytes_check_(self_->value, self_->allocator, KA_ALIGNOF(T));                          \
     }
 
 #define KA_BOX_CLONE(name, T, clone)                                                     \

@@ -27,40 +27,52 @@ typedef struct KA_PRIM_ALIASING queue_view {
     uint64_t serial;
 } queue_view;
 
-typedef struct queue_layout {
-    ka_layout all;
-    size_t slots, order; /* where they begin */
-} queue_layout;
-
-static bool queue_lay_out(queue_layout *out, size_t cap, const ka_shape_ *shape)
+/* Bytes of the three parts, each behind the other. */
+static size_t queue_slots_at(size_t cap, const ka_shape_ *shape)
 {
-    ka_layout item = { shape->size, shape->align }, slot = KA_LAYOUT_OF(ka_priority_queue_slot_);
-    ka_layout place = KA_LAYOUT_OF(uint32_t), slots, order;
-    return cap <= UINT32_MAX && ka_layout_array(&out->all, item, cap) && ka_layout_array(&slots, slot, cap) &&
-           ka_layout_array(&order, place, cap) && ka_layout_extend(&out->all, slots, &out->slots) &&
-           ka_layout_extend(&out->all, order, &out->order);
+    return ka_round_up(cap * shape->size, sizeof(uint64_t));
+}
+
+static size_t queue_order_at(size_t cap, const ka_shape_ *shape)
+{
+    return queue_slots_at(cap, shape) + cap * sizeof(ka_priority_queue_slot_);
+}
+
+static size_t queue_size(size_t cap, const ka_shape_ *shape)
+{
+    return queue_order_at(cap, shape) + cap * sizeof(uint32_t);
+}
+
+static size_t queue_align(const ka_shape_ *shape)
+{
+    return ka_max(shape->align, sizeof(uint64_t));
+}
+
+/* As many as the numbers of slots count, and no size above wraps. */
+static size_t queue_cap_max(const ka_shape_ *shape)
+{
+    size_t each = shape->size + sizeof(ka_priority_queue_slot_) + sizeof(uint32_t);
+    return ka_min(UINT32_MAX, ((size_t)PTRDIFF_MAX - sizeof(uint64_t)) / each);
 }
 
 static bool queue_block(queue_view *out, size_t cap, const ka_shape_ *shape, ka_flags flags)
 {
-    queue_layout layout;
-    if (out->allocator == NULL || !queue_lay_out(&layout, cap, shape))
+    if (cap > queue_cap_max(shape))
         return false;
-    char *block = (char *)ka_alloc(out->allocator, layout.all.size, layout.all.align, flags);
+    char *block = (char *)ka_bytes_new_(out->allocator, queue_size(cap, shape), queue_align(shape), flags);
     if (block == NULL)
         return false;
     out->items = block;
-    out->slots = (ka_priority_queue_slot_ *)(void *)(block + layout.slots);
-    out->order = (uint32_t *)(void *)(block + layout.order);
+    out->slots = (ka_priority_queue_slot_ *)(void *)(block + queue_slots_at(cap, shape));
+    out->order = (uint32_t *)(void *)(block + queue_order_at(cap, shape));
     out->cap = cap;
     return true;
 }
 
 static void queue_release(const queue_view *queue, const ka_shape_ *shape)
 {
-    queue_layout layout;
-    if (queue->items != NULL && queue_lay_out(&layout, queue->cap, shape))
-        ka_free(queue->allocator, queue->items, layout.all.size, layout.all.align);
+    if (queue->items != NULL)
+        ka_free(queue->allocator, queue->items, queue_size(queue->cap, shape), queue_align(shape));
 }
 
 static bool queue_grow(queue_view *queue, size_t cap, const ka_shape_ *shape, ka_flags flags)

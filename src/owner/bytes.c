@@ -95,6 +95,13 @@ void ka_bytes_apart_(const void *items, size_t cap, size_t size, const void *fro
     ka_port_panic(text, file, line);
 }
 
+const char *ka_bytes_check_(const void *block, const ka_allocator *a, size_t align)
+{
+    if (block != NULL && a == NULL)
+        return "a block without an allocator";
+    return (uintptr_t)block % align != 0 ? "a block that is not aligned" : NULL;
+}
+
 void ka_owner_out_of_bounds_(const char *what, size_t index, size_t len, const char *file, unsigned line)
 {
     char text[160];

@@ -38,11 +38,9 @@ void ka_slice_into_vec_(void *self, void *out)
 const char *ka_slice_check_(const void *self, const ka_shape_ *shape)
 {
     const slice_view *slice = (const slice_view *)self;
-    if (slice->len != 0 && (slice->items == NULL || slice->allocator == NULL))
-        return "slice: items without a block or an allocator";
-    if ((uintptr_t)slice->items % shape->align != 0)
-        return "slice: the block is not aligned";
-    return NULL;
+    if (slice->len != 0 && slice->items == NULL)
+        return "slice: items without a block";
+    return ka_bytes_check_(slice->len != 0 ? slice->items : NULL, slice->allocator, shape->align);
 }
 
 void ka_slice_at_fails_(const void *self, size_t at, const ka_shape_ *shape)

@@ -201,6 +201,12 @@ static void from_a_vec(void)
             int_vec_drop(&vec);
             int_queue_drop(&queue);
         }
+    int_vec vec = int_vec_in(&memory.allocator);
+    int_queue queue = int_queue_in(heap);
+    give_out(true);
+    KIT_CHECK(int_vec_push(&vec, 5) && !int_queue_append(&queue, &vec) && vec.len == 1 && int_queue_is_empty(&queue));
+    give_out(false);
+    int_vec_drop(&vec);
     KIT_CHECK(kit_malloc_clean(&memory));
 }
 

@@ -265,7 +265,9 @@ static void clones(void)
 {
     start();
     int_box_box box = { 0 }, copy = { 0 };
+    int_box none = { 0 }, none_too = { 0 };
     KIT_CHECK(int_box_box_clone(&copy, &box, heap) && int_box_box_get(&copy) == NULL);
+    KIT_CHECK(int_box_clone(&none_too, &none, heap) && int_box_get(&none_too) == NULL);
     int_box *inner = int_box_box_new(&box, heap);
     KIT_CHECK(inner != NULL && int_box_make(inner, heap, 7) != NULL);
     size_t live = memory.live_bytes;
@@ -322,6 +324,35 @@ static void chain(void)
     link_box_drop(&rest);
     link_box_drop(&rest);
     KIT_CHECK(tickets_all_dropped() && full_links == 0 && kit_malloc_clean(&memory));
+}
+
+/* All that any box can. */
+static void chain_is_a_box(void)
+{
+    start();
+    link_box box = { 0 };
+    struct link value = { { 0 }, ticket_make() }, out = { { 0 }, { 0, 0 } };
+    KIT_CHECK(!link_box_replace(&box, value, &out) && !link_box_into_inner(&box, &out) && !link_box_get(&box));
+    KIT_CHECK(link_box_check(&box) == NULL && !link_box_make(&box, NULL, value) && out.ticket.id == 0);
+    struct link *made = link_box_make(&box, heap, value);
+    KIT_CHECK(made != NULL && link_box_get(&box) == made && link_box_check(&box) == NULL);
+    value.ticket = ticket_make();
+    KIT_CHECK(link_box_replace(&box, value, &out) && out.ticket.id == 1 && made->ticket.id == 2);
+    ticket_drop(&out.ticket);
+    KIT_CHECK(link_box_into_raw(&box) == made);
+    box = link_box_from_raw(made, heap);
+    KIT_CHECK(link_box_leak(&box) == made);
+    box = link_box_from_raw(made, heap);
+    KIT_CHECK(link_box_into_inner(&box, &out) && out.ticket.id == 2 && memory.live_blocks == 0);
+    ticket_drop(&out.ticket);
+    KIT_CHECK(link_box_new_with(&box, heap, KA_ATOMIC) && memory.flags == (KA_ATOMIC | KA_ZERO));
+    KIT_CHECK(!link_box_from_bytes(&box, heap, &value, sizeof value + 1) && !link_box_from_bytes(&box, NULL, NULL, 0));
+    KIT_CHECK(link_box_from_bytes(&box, heap, NULL, 0));
+    value = (struct link){ { 0 }, ticket_make() };
+    made = link_box_from_bytes(&box, heap, &value, sizeof value);
+    KIT_CHECK(made != NULL && made->ticket.id == 3 && memory.live_blocks == 1);
+    link_box_drop(&box);
+    KIT_CHECK(tickets_all_dropped() && kit_malloc_clean(&memory));
 }
 
 static void million_in_a_chain(void)
@@ -381,6 +412,7 @@ static const kit_case cases[] = {
     { "leaks", leaks },
     { "clones", clones },
     { "chain", chain },
+    { "chain_is_a_box", chain_is_a_box },
     { "million_in_a_chain", million_in_a_chain },
     { "check_finds_damage", check_finds_damage },
 #ifdef KA_AUTO
