@@ -54,18 +54,24 @@ bool ka_nt_cross_call(void (*call)(void *argument), void *argument)
     return true;
 }
 
-bool ka_nt_heap_init(ka_nt_heap *heap, const char *name, size_t limit, const ka_nt_pool_options *pool)
+/* Apart, so that options and source are not in one frame. */
+static KA_NOINLINE bool heap_open(ka_nt_heap *heap, const char *name, size_t limit, const ka_page_source *source)
 {
-    if (pool->pageable || !ka_nt_pool_init(&heap->pool, pool))
-        return false;
-    ka_page_source source = ka_nt_page_source(&heap->pool);
     return ka_heap_init(&heap->heap, &(ka_heap_options){ .name = name,
-                                                         .source = &source,
+                                                         .source = source,
                                                          .size = limit,
                                                          .scattered = true,
                                                          .unaligned = true,
                                                          .segment_shift = SEGMENT_SHIFT,
                                                          .cross_call = ka_nt_cross_call });
+}
+
+bool ka_nt_heap_init(ka_nt_heap *heap, const char *name, size_t limit, const ka_nt_pool_options *pool)
+{
+    if (pool->pageable || !ka_nt_pool_init(&heap->pool, pool))
+        return false;
+    ka_page_source source = ka_nt_page_source(&heap->pool);
+    return heap_open(heap, name, limit, &source);
 }
 
 size_t ka_nt_heap_fini(ka_nt_heap *heap)
