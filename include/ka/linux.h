@@ -88,7 +88,7 @@ typedef struct ka_linux_heap {
  *
  * name     stays the caller's; unlike other heaps' names
  * limit    bytes that it has at most, segments of 2 MiB; the module's parameter heap_limit_mib may lower it
- * node     of its memory, or NUMA_NO_NODE
+ * node     of its memory, or NUMA_NO_NODE: each CPU's own first, then any
  * returns  false: no memory; nothing was made
  */
 KA_MUST_USE bool ka_linux_heap_init(ka_linux_heap *heap, const char *name, size_t limit, int node);
