@@ -45,7 +45,7 @@ check_file()
     result "$(basename "$1") is a native image that can be moved, with unwind tables" "$s"
 }
 
-for preset in windows windows-clang; do
+for preset in windows windows-clang windows-debug; do # the last one asserts each call's IRQL, and much else
     suite=$preset
     tools/build.sh $preset >"$work/words" 2>&1 && s=0 || s=$?
     result "the drivers build" "$s"
@@ -129,11 +129,11 @@ tests/windows/ntoskrnl/build.sh "$stand_in" >"$work/words" 2>&1 && s=0 || s=$?
 result "the stand-in for ntoskrnl.exe builds" "$s"
 
 parts="port heaps threads failures deaths"
-for preset in windows windows-clang; do
+for preset in windows windows-clang windows-debug; do
     driver=build/$preset/kernel_alloc_test.sys
     suite="$preset, Wine's kernel"
     # shellcheck disable=SC2086
-    load $driver $parts
+    [ $preset = windows-debug ] || load $driver $parts
     suite="$preset, a stand-in for the kernel"
     # shellcheck disable=SC2086
     NTOSKRNL=$stand_in load $driver $parts
