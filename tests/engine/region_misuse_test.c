@@ -362,6 +362,23 @@ static void overwritten_free_blocks_are_reported(void)
         }
 }
 
+/* What is left of an old header in a live block, and a footer that leads to it, are no free block. */
+static void stale_headers_are_not_believed(void)
+{
+    start(16 * KIB);
+    unsigned char *block = ka_region_alloc(&region, 160, 16), *behind = ka_region_alloc(&region, 64, 16);
+    uint32_t old_size = 10;
+    KIT_CHECK(block != NULL && behind != NULL && ka_region_alloc(&region, 64, 16) != NULL);
+    ka_region_free(&region, block, 160, 16);
+    KIT_CHECK(ka_region_alloc(&region, 32, 16) == (void *)block); /* its first 16 bytes were the header */
+    CHECK_REGION();
+    memcpy(behind - sizeof old_size, &old_size, sizeof old_size);
+    ka_region_free(&region, behind, 64, 16);
+    settle();
+    KIT_CHECK(reported.of_kind[KA_MISUSE_DAMAGE] != 0 && reported.count == reported.of_kind[KA_MISUSE_DAMAGE]);
+    KIT_CHECK(ka_region_usable(&region, block) == 32);
+}
+
 /* Links bent into a circle of sound blocks: nothing that follows lists may run for ever. */
 static void circular_lists_end(void)
 {
@@ -461,6 +478,7 @@ int main(void)
         { "live blocks may be overwritten", overwriting_live_blocks_harms_nothing },
         { "damage: each field of free blocks", damaged_free_blocks_are_reported },
         { "damage: whole free blocks", overwritten_free_blocks_are_reported },
+        { "damage: stale headers", stale_headers_are_not_believed },
         { "damage: circles end", circular_lists_end },
         { "damage in one range leaves the others", damage_in_one_range_leaves_the_others },
         { "check names what is broken", check_names_what_is_broken },
