@@ -161,16 +161,41 @@ keep()
     [ "$kept" -ge 16777216 ] && [ "$given" -lt 8388608 ]
 }
 
-# In a kernel that looks for leaks of its own: what is older than five seconds and nobody points to.
-kernel_leaks()
+# In a kernel that looks for leaks of its own: what is older than five seconds and nobody points to; and a block that is
+# lost on purpose, to see that it looks.
+scan()
 {
     $b sleep 6
-    $b echo scan >/sys/kernel/debug/kmemleak
+    $b echo scan >/sys/kernel/debug/kmemleak || return 1 # it has given up
     $b sleep 1
     $b echo scan >/sys/kernel/debug/kmemleak
     $b cat /sys/kernel/debug/kmemleak >/leaks
-    $b cat /leaks
-    [ ! -s /leaks ]
+}
+
+kernel_leaks()
+{
+    scan || return 1
+    [ -s /leaks ] && { $b cat /leaks; return 1; }
+    poke lose && scan && [ "$($b grep -c 'unreferenced object' /leaks)" -eq 1 ] && has /leaks 'kernel_alloc_test'
+}
+
+# Lockdep stops at the first thing that it finds.
+locks()
+{
+    has /proc/lockdep_stats 'debug_locks: *1$'
+}
+
+# The kernel's other checks: what they must see, they see.
+overrun()
+{
+    log
+    poke overrun && log && has /log 'BUG: KASAN: slab-out-of-bounds in poke'
+}
+
+sleeper()
+{
+    log
+    poke sleep && log && has /log 'BUG: sleeping function called from invalid context'
 }
 
 $b dmesg -n 1 # what the module says below is looked for in the log
@@ -185,8 +210,14 @@ check "guest: leak_reports" leaks
 check "guest: hardened" hardened
 check "guest: heap_limit_mib" limit
 check "guest: keep_kib" keep
-[ ! -e /sys/kernel/debug/kmemleak ] || check "guest: kmemleak finds nothing" kernel_leaks
+log
+$b grep -E 'BUG|WARNING|KASAN|Call Trace|Oops' /log
+if [ -e /sys/kernel/debug/kmemleak ]; then
+    check "guest: lockdep has found nothing" locks
+    check "guest: kmemleak finds nothing but what is lost on purpose" kernel_leaks
+    check "guest: KASAN finds a write behind a block" overrun
+    check "guest: the kernel finds who sleeps under a spin lock" sleeper
+fi
 log
 $b dmesg -n 7
-$b grep -E 'BUG|WARNING|KASAN|Call Trace|Oops' /log
 $b echo "the checks in the guest are over"

@@ -3,6 +3,7 @@
  */
 #include <linux/moduleparam.h>
 #include <linux/nodemask.h>
+#include <linux/spinlock.h>
 #include <linux/string.h>
 
 #include "linux_suites.h"
@@ -68,6 +69,23 @@ static unsigned take_and_give(void)
     return taken;
 }
 
+/* What the kernel's own checks have to find. */
+static void write_behind(void)
+{
+    volatile char *block = ka_alloc(ka_kmalloc, 100, 16, 0);
+    if (block != NULL)
+        block[100] = 1;
+    ka_free(ka_kmalloc, (void *)block, 100, 16);
+}
+
+static void sleep_in_atomic(void)
+{
+    static DEFINE_SPINLOCK(lock);
+    spin_lock(&lock);
+    might_sleep();
+    spin_unlock(&lock);
+}
+
 static int poke(const char *word, const struct kernel_param *parameter)
 {
     int error = 0;
@@ -85,6 +103,12 @@ static int poke(const char *word, const struct kernel_param *parameter)
         ka_free(&traced.allocator, &group, LARGE, 16);
     else if (sysfs_streq(word, "twice"))
         free_twice();
+    else if (sysfs_streq(word, "lose"))
+        error = ka_alloc(ka_kmalloc, SMALL, 16, 0) == NULL ? -ENOMEM : 0;
+    else if (sysfs_streq(word, "overrun"))
+        write_behind();
+    else if (sysfs_streq(word, "sleep"))
+        sleep_in_atomic();
     else
         error = -EINVAL;
     ka_set_misuse_handler(count_misuse, NULL);
@@ -93,4 +117,4 @@ static int poke(const char *word, const struct kernel_param *parameter)
 
 static const struct kernel_param_ops poke_ops = { .set = poke };
 module_param_cb(poke, &poke_ops, NULL, 0200);
-MODULE_PARM_DESC(poke, "open, close, churn, leak, foreign, twice: see poke.c");
+MODULE_PARM_DESC(poke, "a word: see poke.c");
