@@ -2,8 +2,8 @@
 # linux_test.sh: the module in a Linux kernel in QEMU, two CPUs, two memory nodes: built, loaded, tested, unloaded. Any
 # BUG or WARNING of the kernel fails. Prints TAP.
 # Usage: linux_test.sh
-#   Debian's kernel for which headers are installed, once as it comes and once with slub_debug, which finds what is written
-#   outside of a block or after its end; built, too, for all other kernels whose headers are installed
+#   Debian's kernel for which headers are installed, once as it comes and once preemptible, with slub_debug, which finds
+#   what is written outside of a block or after its end; built, too, for all other kernels whose headers are installed
 #        linux_test.sh KERNEL BUILD [WORDS]
 #   the kernel in the folder KERNEL (its image, and the file `release`), whose modules are built in BUILD; WORDS for its
 #   command line
@@ -107,7 +107,7 @@ fi
 release=$(cat "$kernel/release")
 build "$release" "/lib/modules/$release/build" "$extra"
 boot "linux" "init_on_alloc=1" 2
-boot "linux, slub_debug" "slub_debug=FZPU" 2
+boot "linux, slub_debug, preempt=full" "slub_debug=FZPU preempt=full" 2
 boot_panic
 others=0
 for other in /lib/modules/*/build; do
