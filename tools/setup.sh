@@ -11,7 +11,7 @@ check="$demo g++ clang lld libclang-rt-14-dev binutils perl python3 valgrind
 # For drivers of Windows. Where they cannot be had, these tests are skipped and say so.
 windows="gcc-mingw-w64-x86-64-win32 mingw-w64-x86-64-dev binutils-mingw-w64-x86-64 wine64 wine"
 bench="$build valgrind xz-utils python3 gnuplot-nox libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 libtbbmalloc2
-       perl lua5.4 sqlite3 g++ z3 redis-server redis-tools"
+       perl rustc uthash-dev lua5.4 sqlite3 g++ z3 redis-server redis-tools"
 linux="gcc libc6-dev make qemu-system-x86 xz-utils python3 busybox-static cpio flex bison bc libelf-dev"
 
 case "${1:-}" in

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Maps and hash maps beside their peers: nanoseconds for each insert, find and erase of 64-bit numbers.
+"""Collections beside their peers: nanoseconds for each operation on 64-bit numbers.
 
 usage: bench.py [--runs N] [--out FOLDER]
 
-Peers: C++'s std::map and std::unordered_map (g++), Rust's BTreeMap and HashMap (rustc), uthash (Debian: uthash-dev), and
-STC, if the variable STC names a checkout of github.com/stclib/STC. A peer that is not there is left out, and said so.
-Each program runs N times in turn with the others; the smallest value counts. Output: a table in Markdown, the best peer
-and our share of its time last; FOLDER/maps.tsv has all values, FOLDER/maps.svg the plot, if gnuplot is there.
+Maps: insert, find, erase; vec: push, sort; priority queue: push, pop. Peers: C++'s standard library (g++), Rust's
+(rustc), uthash (Debian: uthash-dev), and STC, if the variable STC names a checkout of github.com/stclib/STC. A peer that
+is not there is left out, and said so. Each program runs N times in turn with the others; the smallest value counts.
+Output: a table in Markdown, the best peer and our share of its time last; FOLDER/collections.tsv has all values,
+FOLDER/collections.svg the plot, if gnuplot is there.
 """
 import argparse
 import os
@@ -15,7 +16,8 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.normpath(os.path.join(HERE, "../../.."))
+ROOT = os.path.normpath(os.path.join(HERE, "../.."))
+KINDS = ("map", "hash map", "vec", "priority queue")
 OURS = "kernel-alloc"
 SIP = "kernel-alloc, SipHash-1-3"
 
@@ -66,7 +68,7 @@ def measure(programs, runs):
 
 
 def write_table(rows):
-    for kind in ("map", "hash map"):
+    for kind in KINDS:
         libraries = sorted({name for key, row in rows.items() if key[0] == kind for name in row},
                            key=lambda name: (name != OURS, name != SIP, name))
         print("\n| %s | %s | best peer | ours to it |" % (kind, " | ".join(libraries)))
@@ -81,16 +83,16 @@ def write_table(rows):
 
 
 def write_plot(rows, out):
-    with open(os.path.join(out, "maps.tsv"), "w") as file:
+    with open(os.path.join(out, "collections.tsv"), "w") as file:
         for key, row in sorted(rows.items()):
             for name, took in sorted(row.items()):
                 file.write("%s\t%s\t%d\t%s\t%.2f\n" % (key + (name, took)))
     if shutil.which("gnuplot") is None:
         return
-    script = ["set terminal svg size 1000,760 font 'sans,11'", "set output '%s'" % os.path.join(out, "maps.svg"),
-              "set multiplot layout 2,1", "set style data histogram", "set style fill solid", "set logscale y",
+    script = ["set terminal svg size 1000,1400 font 'sans,11'", "set output '%s'" % os.path.join(out, "collections.svg"),
+              "set multiplot layout 4,1", "set style data histogram", "set style fill solid", "set logscale y",
               "set ylabel 'ns each'", "set key outside right", "set grid y"]
-    for kind in ("map", "hash map"):
+    for kind in KINDS:
         keys = sorted((k for k in rows if k[0] == kind), key=lambda k: (k[2], k[1]))
         names = sorted({n for k in keys for n in rows[k]}, key=lambda n: (n != OURS, n != SIP, n))
         block = "$%s" % kind.replace(" ", "_")
@@ -104,7 +106,7 @@ def write_plot(rows, out):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--out", default=os.path.join(ROOT, "build/bench/maps"))
+    parser.add_argument("--out", default=os.path.join(ROOT, "build/bench/collections"))
     options = parser.parse_args()
     os.makedirs(options.out, exist_ok=True)
     rows = measure(build(options.out), options.runs)

@@ -1,5 +1,6 @@
 // std.rs: Rust's standard library; the work is that of workload.h.
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 const REPEATS: usize = 3;
 const TOTAL: usize = 1_000_000;
@@ -83,7 +84,55 @@ macro_rules! workload {
     };
 }
 
+macro_rules! rows {
+    ($kind:expr, $library:expr, $second:expr, $make:expr, $push:expr, $sort:expr) => {
+        for n in [100, 10_000, 1_000_000] {
+            let rounds = TOTAL / n;
+            let enter = keys(n, rounds, 0);
+            let mut best = vec![[f64::MAX; 2]; rounds];
+            let mut popped = vec![0u64; TOTAL];
+            for r in 0..REPEATS * rounds {
+                let (from, to) = (r % rounds * n, r % rounds * n + n);
+                let mut row = $make;
+                let mut times = [now(n), 0.0, 0.0];
+                for i in from..to {
+                    $push(&mut row, enter[i]);
+                }
+                times[1] = now(n);
+                $sort(&mut row, &mut popped);
+                times[2] = now(n);
+                let sorted: &[u64] = if $second == "sort" { row.as_slice() } else { &popped[..n] };
+                assert!(sorted.windows(2).all(|w| w[0] <= w[1]));
+                for i in 0..2 {
+                    best[r % rounds][i] = best[r % rounds][i].min(times[i + 1] - times[i]);
+                }
+            }
+            for (i, name) in ["push", $second].iter().enumerate() {
+                let all: f64 = best.iter().map(|round| round[i]).sum();
+                println!("{}\t{}\t{}\t{}\t{:.2}", $kind, $library, name, n, all / TOTAL as f64);
+            }
+        }
+    };
+}
+
+struct Queue(BinaryHeap<Reverse<u64>>);
+impl Queue {
+    fn as_slice(&self) -> &[u64] {
+        &[]
+    }
+}
+
 fn main() {
     workload!("map", "Rust BTreeMap", BTreeMap<u64, u64>);
     workload!("hash map", "Rust HashMap", HashMap<u64, u64>);
+    rows!("vec", "Rust Vec, sort_unstable", "sort", Vec::<u64>::new(), |v: &mut Vec<u64>, x| v.push(x),
+        |v: &mut Vec<u64>, _: &mut Vec<u64>| v.sort_unstable());
+    rows!("priority queue", "Rust BinaryHeap", "pop", Queue(BinaryHeap::new()),
+        |q: &mut Queue, x| q.0.push(Reverse(x)),
+        |q: &mut Queue, to: &mut Vec<u64>| for at in to.iter_mut() {
+            match q.0.pop() {
+                Some(Reverse(x)) => *at = x,
+                None => break,
+            }
+        });
 }

@@ -1,6 +1,6 @@
-/* workload.h: the work that every map does, in C and C++. The including file defines, for each map, a type with
+/* workload.h: the work that every collection does, in C and C++. The including file defines, for each map, a type with
  *   NAME_make, NAME_insert(map, key, value), NAME_find(map, key) -> value, NAME_erase(map, key), NAME_end
- * and calls WORKLOAD(label, NAME, TYPE).
+ * and calls WORKLOAD(kind, label, NAME, TYPE); for rows and queues see ROWS below.
  *
  * The keys are the numbers of splitmix64, put in in one order, then found in another, then erased in a third. The
  * smallest time of REPEATS counts for each phase of each map, and they are added up. One line for each phase:
@@ -95,5 +95,47 @@ static inline uint64_t *workload_keys(size_t n, size_t rounds, unsigned order)
         free(look);                                                                             \
         free(out);                                                                              \
     }
+
+/* Rows: a type with NAME_make, NAME_push(row, value), NAME_second(row), NAME_at(row, i) -> value, NAME_end. All random
+ * numbers are pushed into an empty row; then comes the second phase, named by the caller, which must leave them in
+ * order: it sorts, or it pops the least, or greatest, one after another into a row that NAME_at reads. */
+#define ROWS(kind, library, second, NAME, TYPE)                                                                   \
+    for (size_t n = 100; n <= TOTAL; n *= 100) {                                                                  \
+        static double best[TOTAL / 100][2];                                                                       \
+        size_t rounds = TOTAL / n;                                                                                \
+        uint64_t *in = workload_keys(n, rounds, 0);                                                               \
+        double all[2] = { 0, 0 };                                                                                 \
+        for (size_t r = 0; r < REPEATS * rounds; r++) {                                                           \
+            size_t from = r % rounds * n, to = from + n;                                                          \
+            TYPE row;                                                                                             \
+            NAME##_make(&row);                                                                                    \
+            double times[3] = { workload_now(n), 0, 0 };                                                          \
+            for (size_t i = from; i < to; i++)                                                                    \
+                NAME##_push(&row, in[i]);                                                                         \
+            times[1] = workload_now(n);                                                                           \
+            NAME##_second(&row);                                                                                  \
+            times[2] = workload_now(n);                                                                           \
+            for (size_t i = 1; i < n; i++)                                                                        \
+                if (NAME##_at(&row, i - 1) > NAME##_at(&row, i)) {                                                \
+                    fprintf(stderr, "%s: wrong order\n", library);                                                \
+                    return 1;                                                                                     \
+                }                                                                                                 \
+            NAME##_end(&row);                                                                                     \
+            for (int i = 0; i < 2; i++) {                                                                         \
+                double *least = &best[r % rounds][i], took = times[i + 1] - times[i];                             \
+                *least = r < rounds || took < *least ? took : *least;                                             \
+            }                                                                                                     \
+        }                                                                                                         \
+        for (int i = 0; i < 2; i++) {                                                                             \
+            for (size_t r = 0; r < rounds; r++)                                                                   \
+                all[i] += best[r][i];                                                                             \
+            printf("%s\t%s\t%s\t%zu\t%.2f\n", kind, library, i == 0 ? "push" : second, n, all[i] / TOTAL);        \
+        }                                                                                                         \
+        fflush(stdout);                                                                                           \
+        free(in);                                                                                                 \
+    }
+
+/* Where a queue's second phase puts what it pops. */
+static uint64_t workload_popped[TOTAL];
 
 #endif
