@@ -51,7 +51,7 @@ bool ka_arc_upgrade_(ka_arc_counts_ *counts, const char *what, const char *file,
     while (strong_of(now) != 0) {
         if (KA_UNLIKELY(strong_of(now) >= TOO_MANY))
             ka_owner_too_many_(what, file, line);
-        if (ka_cas_64(&counts->both, &now, now + STRONG_ONE))
+        if (ka_cas_64(&counts->both, &now, now + STRONG_ONE)) /* by chance: that another owner comes between */
             return true;
     }
     return false;
@@ -71,7 +71,7 @@ bool ka_arc_unwrap_(ka_arc_counts_ *counts)
 {
     uint64_t now = ka_load_relaxed_64(&counts->both);
     while (strong_of(now) == 1)
-        if (ka_cas_64(&counts->both, &now, now - STRONG_ONE))
+        if (ka_cas_64(&counts->both, &now, now - STRONG_ONE)) /* by chance: the same */
             return true;
     return false;
 }
