@@ -5,8 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 if [ $# -eq 0 ]; then
-    set -- host host-clang host-debug host-msvc-intrinsics asan-clang tsan coverage windows-shim-asan bare-x86_64 bare-x86_64-clang bare-aarch64 bare-riscv64 \
-        freestanding-x86_64 freestanding-aarch64 freestanding-riscv64
+    set -- host host-clang host-debug host-msvc-intrinsics asan-clang tsan coverage windows-shim-asan \
+        bare-x86_64 bare-x86_64-clang bare-aarch64 bare-riscv64 freestanding-x86_64 freestanding-aarch64 freestanding-riscv64
     # Drivers, which tests/windows/driver_test.sh loads: built here, so that it need only look.
     ! command -v x86_64-w64-mingw32-gcc >/dev/null || set -- "$@" windows windows-clang windows-debug
 fi
