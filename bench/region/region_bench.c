@@ -9,7 +9,6 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,8 +16,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <ucontext.h>
 
+#include "../steps.h"
 #include "plugin.h"
 
 #define PEERS  24
@@ -320,45 +319,10 @@ static void time_trace(const trace *t, const peer *p, int round)
 /* ---- instructions, one by one: the processor traps after each ---- */
 
 #if defined(__x86_64__)
-static struct {
-    uintptr_t entry, stack;
-    bool inside;
-    unsigned long count;
-} trap;
-
-static void on_trap(int number, siginfo_t *info, void *context)
-{
-    (void)number, (void)info;
-    greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
-    if (trap.inside) {
-        trap.count++;
-        trap.inside = (uintptr_t)regs[REG_RSP] <= trap.stack;
-    } else if ((uintptr_t)regs[REG_RIP] == trap.entry) {
-        trap.inside = true;
-        trap.count = 1;
-        trap.stack = (uintptr_t)regs[REG_RSP];
-    }
-}
-
-static void trap_begin(uintptr_t entry)
-{
-    trap.entry = entry;
-    trap.inside = false;
-    trap.count = 0;
-    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq; lea 128(%%rsp), %%rsp" ::
-                         : "memory", "cc");
-}
-
-static void trap_end(void)
-{
-    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; andq $~0x100, (%%rsp); popfq; lea 128(%%rsp), %%rsp" ::
-                         : "memory", "cc");
-}
-
 static void count_trace(const trace *t, const peer *p, uint32_t ops)
 {
     void *heap = begin(p, t->region);
-    if (heap == NULL)
+    if (heap == NULL || !steps_install())
         return;
     double sum[3] = { 0 }, most[3] = { 0 };
     unsigned calls[3] = { 0 };
@@ -366,15 +330,15 @@ static void count_trace(const trace *t, const peer *p, uint32_t ops)
         const op *o = &t->ops[i];
         bool counted = i >= t->measured && (o->kind == ALLOC || slots[o->slot] != NULL) && o->kind != RESIZE;
         if (counted)
-            trap_begin(o->kind == ALLOC ? (uintptr_t)p->plugin->alloc : (uintptr_t)p->plugin->free);
+            steps_begin(o->kind == ALLOC ? (uintptr_t)p->plugin->alloc : (uintptr_t)p->plugin->free);
         (void)replay_op(p->plugin, heap, o);
         if (!counted)
             continue;
-        trap_end();
+        double count = (double)steps_end();
         calls[o->kind]++;
-        sum[o->kind] += (double)trap.count;
-        if (most[o->kind] < (double)trap.count)
-            most[o->kind] = (double)trap.count;
+        sum[o->kind] += count;
+        if (most[o->kind] < count)
+            most[o->kind] = count;
     }
     for (int kind = ALLOC; kind <= FREE; kind++) {
         char name[128];
@@ -448,10 +412,6 @@ static void count_trace(const trace *t, const peer *p, uint32_t ops)
 static void worst_of_trace(const trace *t, const peer *p, uint32_t ops)
 {
     (void)t, (void)p, (void)ops;
-}
-static void on_trap(int number, siginfo_t *info, void *context)
-{
-    (void)number, (void)info, (void)context;
 }
 #endif
 
@@ -567,8 +527,7 @@ int main(int argc, char **argv)
         if (!add_argument(argv[i]))
             return 2;
     memory = mmap(NULL, 128 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
-    if (rounds < 0 || peer_count == 0 || memory == MAP_FAILED || sigaction(SIGTRAP, &action, NULL) != 0) {
+    if (rounds < 0 || peer_count == 0 || memory == MAP_FAILED) {
         fprintf(stderr, "usage: region_bench ROUNDS NAME=PLUGIN.so... [@TRACE]...\n");
         return 2;
     }

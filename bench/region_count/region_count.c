@@ -1,17 +1,13 @@
 /* region_count.c: how many instructions an allocation and a free of a region take, exactly, one call at a time.
- *
- * The processor is told to trap after each instruction (x86-64, flag TF). The trap's handler counts from the call to
- * the instruction behind it: call, return and whatever is called inside are counted, the caller's other instructions
- * are not. So each figure is the same in every run of the same binary, and a maximum is a real maximum over all calls.
+ * Counted by bench/steps.h; a maximum is a real maximum over all calls.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <ucontext.h>
 
 #include <ka/region.h>
 
+#include "../steps.h"
 #include "kit.h"
 
 #define RANGE ((size_t)256 << 20)
@@ -20,53 +16,18 @@
 
 /* ---- counting ---- */
 
-static struct {
-    uintptr_t entry, stack; /* of the function that is counted; its stack pointer at the entry */
-    bool inside;
-    unsigned long count;
-} trap;
-
-static void on_trap(int number, siginfo_t *info, void *context)
-{
-    (void)number, (void)info;
-    greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
-    if (trap.inside) {
-        trap.count++;
-        trap.inside = (uintptr_t)regs[REG_RSP] <= trap.stack;
-    } else if ((uintptr_t)regs[REG_RIP] == trap.entry) {
-        trap.inside = true;
-        trap.count = 1; /* the call */
-        trap.stack = (uintptr_t)regs[REG_RSP];
-    }
-}
-
-static inline void trap_begin(uintptr_t entry)
-{
-    trap.entry = entry;
-    trap.inside = false;
-    trap.count = 0;
-    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq; lea 128(%%rsp), %%rsp" ::
-                         : "memory", "cc");
-}
-
-static inline void trap_end(void)
-{
-    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; andq $~0x100, (%%rsp); popfq; lea 128(%%rsp), %%rsp" ::
-                         : "memory", "cc");
-}
-
 typedef struct tally {
     unsigned long calls, sum, least, most;
 } tally;
 
-static void tally_add(tally *t)
+static void tally_add(tally *t, unsigned long count)
 {
     t->calls++;
-    t->sum += trap.count;
-    if (t->least == 0 || trap.count < t->least)
-        t->least = trap.count;
-    if (trap.count > t->most)
-        t->most = trap.count;
+    t->sum += count;
+    if (t->least == 0 || count < t->least)
+        t->least = count;
+    if (count > t->most)
+        t->most = count;
 }
 
 /* ---- the calls, counted or not ---- */
@@ -80,19 +41,17 @@ static tally allocs, frees;
 
 static KA_NOINLINE void *counted_alloc(size_t size)
 {
-    trap_begin((uintptr_t)&ka_region_alloc);
+    steps_begin((uintptr_t)&ka_region_alloc);
     void *block = ka_region_alloc(&region, size, 16);
-    trap_end();
-    tally_add(&allocs);
+    tally_add(&allocs, steps_end());
     return block;
 }
 
 static KA_NOINLINE void counted_free(void *block, size_t size)
 {
-    trap_begin((uintptr_t)&ka_region_free);
+    steps_begin((uintptr_t)&ka_region_free);
     ka_region_free(&region, block, size, 16);
-    trap_end();
-    tally_add(&frees);
+    tally_add(&frees, steps_end());
 }
 
 static void *must(void *block)
@@ -183,8 +142,7 @@ static void random_replacement(void *memory, size_t blocks, bool large)
 int main(void)
 {
     void *memory = mmap(NULL, RANGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
-    if (memory == MAP_FAILED || sigaction(SIGTRAP, &action, NULL) != 0)
+    if (memory == MAP_FAILED || !steps_install())
         return 1;
     kit_random random = { 1 };
 
