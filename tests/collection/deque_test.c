@@ -10,9 +10,9 @@
 
 #include <ka/failing.h>
 
+#include "crimes.h"
 #include "kit.h"
 #include "kit_malloc.h"
-#include "owner/crimes.h"
 #include "owner/tickets.h"
 
 KA_DEQUE(int_deque, int, KA_NO_DROP)

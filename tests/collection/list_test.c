@@ -5,9 +5,9 @@
 #include <ka/box.h>
 #include <ka/failing.h>
 
+#include "crimes.h"
 #include "kit.h"
 #include "kit_malloc.h"
-#include "owner/crimes.h"
 #include "owner/depth.h"
 #include "owner/tickets.h"
 

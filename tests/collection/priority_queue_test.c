@@ -4,9 +4,9 @@
 #include <ka/failing.h>
 #include <ka/vec.h>
 
+#include "crimes.h"
 #include "kit.h"
 #include "kit_malloc.h"
-#include "owner/crimes.h"
 #include "owner/tickets.h"
 
 KA_PRIORITY_QUEUE(int_queue, int, KA_COMPARE_NUMBERS, KA_NO_DROP)

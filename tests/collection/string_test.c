@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "crimes.h"
 #include "kit.h"
 #include "kit_malloc.h"
 
@@ -435,31 +434,6 @@ static void crime_set_itself(void)
     ka_string string = ka_string_in(heap);
     (void)!ka_string_append_text(&string, "abc");
     (void)!ka_string_set(&string, ka_str_slice(ka_string_view(&string), 1, 2));
-}
-
-/* Runs a crime in a child: it must be stopped, with these words. */
-static bool stops_with(void (*crime)(void), const char *words)
-{
-    int ends[2];
-    char text[1024];
-    size_t length = 0;
-    if (pipe(ends) != 0)
-        return false;
-    fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(ends[1], STDERR_FILENO);
-        crime();
-        _exit(0);
-    }
-    close(ends[1]);
-    for (ssize_t n; length < sizeof text - 1 && (n = read(ends[0], text + length, sizeof text - 1 - length)) > 0;)
-        length += (size_t)n;
-    text[length] = '\0';
-    close(ends[0]);
-    int status = 0;
-    waitpid(child, &status, 0);
-    return !(WIFEXITED(status) && WEXITSTATUS(status) == 0) && strstr(text, words) != NULL;
 }
 
 static void stops_at_callers_errors(void)

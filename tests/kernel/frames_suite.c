@@ -3,12 +3,7 @@
 
 #include "ports/bare/boot.h"
 #include "ports/bare/frames.h"
-
-/* Frames that are taken, chained through their own memory. */
-typedef struct taken {
-    struct taken *next;
-    bare_frame frame;
-} taken;
+#include "taken.h"
 
 static size_t take_all(taken **head)
 {
@@ -20,15 +15,6 @@ static size_t take_all(taken **head)
         taken *t = bare_frame_memory(frame);
         *t = (taken){ *head, frame };
         *head = t;
-    }
-}
-
-static void give_all(taken *head)
-{
-    while (head != NULL) {
-        taken *next = head->next;
-        bare_frames_give(head->frame, 1);
-        head = next;
     }
 }
 
@@ -62,7 +48,7 @@ static void all_of_them(void)
             bad += !outside(t->frame, bare_boot.modules.at[i]);
     }
     KIT_EXPECT(bad == 0);
-    give_all(head);
+    give_back(head);
     KIT_EXPECT(bare_frames_free() == before);
     kit_note("%zu frames", count);
 }

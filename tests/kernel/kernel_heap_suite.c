@@ -7,6 +7,7 @@
 #include "ports/bare/cpus.h"
 #include "ports/bare/frames.h"
 #include "ports/bare/heap.h"
+#include "taken.h"
 
 #define PAGE ((size_t)1 << KA_PORT_PAGE_SHIFT)
 
@@ -45,33 +46,6 @@ static void frames_come_and_go(void)
     trim_all();
     KIT_EXPECT(bare_frames_free() >= before && !ka_arch_can_read(block));
     KIT_CHECK_SOUND(ka_check(ka_kernel));
-}
-
-/* Frames that are taken away, chained through their own memory. */
-typedef struct taken {
-    struct taken *next;
-    bare_frame frame;
-} taken;
-
-static taken *take_all_but(size_t left)
-{
-    taken *head = NULL;
-    while (bare_frames_free() > left) {
-        bare_frame frame = bare_frame_take();
-        taken *t = bare_frame_memory(frame);
-        *t = (taken){ head, frame };
-        head = t;
-    }
-    return head;
-}
-
-static void give_back(taken *head)
-{
-    while (head != NULL) {
-        taken *next = head->next;
-        bare_frames_give(head->frame, 1);
-        head = next;
-    }
 }
 
 /* Frames run out in the middle of a commit: NULL, and every frame is back. */

@@ -5,6 +5,7 @@
 
 #include "ports/bare/frames.h"
 #include "ports/bare/paging.h"
+#include "taken.h"
 
 #define PAGE ((size_t)1 << KA_PORT_PAGE_SHIFT)
 
@@ -67,33 +68,6 @@ static void already_mapped_rolls_back(void)
     KIT_EXPECT(bare_frames_free() == before);
     KIT_EXPECT(bare_map((void *)0x40000000, 1, BARE_WRITE) == BARE_MAP_MAPPED); /* in a large page */
     KIT_EXPECT(bare_frames_free() == before);
-}
-
-/* All frames but `left` are taken away: chained through their own memory. */
-typedef struct taken {
-    struct taken *next;
-    bare_frame frame;
-} taken;
-
-static taken *take_all_but(size_t left)
-{
-    taken *head = NULL;
-    while (bare_frames_free() > left) {
-        bare_frame frame = bare_frame_take();
-        taken *t = bare_frame_memory(frame);
-        *t = (taken){ head, frame };
-        head = t;
-    }
-    return head;
-}
-
-static void give_back(taken *head)
-{
-    while (head != NULL) {
-        taken *next = head->next;
-        bare_frames_give(head->frame, 1);
-        head = next;
-    }
 }
 
 /* Six pages over the edge of a table need 6 frames and 4 tables. With any number less, wherever it runs out, nothing is

@@ -6,8 +6,8 @@
 #define OWN      KA_ARC
 #define OWN_TYPE KA_ARC_TYPE
 #define OWN_CODE KA_ARC_CODE
+#include "crimes.h"
 #include "owner/counted_cases.h"
-#include "owner/crimes.h"
 
 /* ---- several threads ---- */
 

@@ -6,9 +6,9 @@
 #include <ka/rc.h>
 #include <ka/vec.h>
 
+#include "crimes.h"
 #include "kit.h"
 #include "kit_malloc.h"
-#include "owner/crimes.h"
 
 KA_VEC(byte_vec, unsigned char, KA_NO_DROP)
 KA_RC(int_rc, int, KA_NO_DROP)

@@ -6,9 +6,9 @@
 #include <ka/failing.h>
 #include <ka/vec.h>
 
+#include "crimes.h"
 #include "kit.h"
 #include "kit_malloc.h"
-#include "owner/crimes.h"
 #include "owner/tickets.h"
 
 KA_SLICE(int_slice, int, KA_NO_DROP)

@@ -6,9 +6,9 @@
 #define KA_CFG_DEBUG 1
 #include <ka/vec.h>
 
+#include "crimes.h"
 #include "kit.h"
 #include "kit_malloc.h"
-#include "owner/crimes.h"
 
 KA_VEC(int_vec, int, KA_NO_DROP)
 
