@@ -1,6 +1,6 @@
-/* steps.h: how many instructions a call takes, exactly, without an emulator: x86-64's flag TF traps behind each, and the
- * trap's handler counts from the call to the instruction behind it. Call, return and whatever is called inside are counted,
- * the caller's other instructions are not: each figure is the same in every run of the same binary.
+/* steps.h: how many instructions a call takes, exactly, without an emulator: x86-64's flag TF traps behind each, and
+ * the trap's handler counts from the call to the instruction behind it. Call, return and whatever is called inside are
+ * counted, the caller's other instructions are not: each figure is the same in every run of the same binary.
  *
  *     steps_begin((uintptr_t)function);
  *     function(...);

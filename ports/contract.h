@@ -10,8 +10,8 @@
  *   ka_port_slot                 which per-CPU data is this CPU's: 1 to KA_PORT_MAX_CPUS, steady while pinned; 0: none,
  *                                as before start-up, on a CPU beyond the count, and after a panic
  *   ka_port_cpu_count            how many CPUs there are or may come
- *   ka_port_node                 the node whose memory is nearest to the CPU that this context runs on: 0 to 63, 0 where
- *                                there are none. Asked on slow paths, and only by heaps that know several nodes
+ *   ka_port_node                 the node whose memory is nearest to the CPU that this context runs on: 0 to 63, 0
+ *                                where there are none. Asked on slow paths, and only by heaps that know several nodes
  *   ka_port_slot_enter           as ka_port_slot, from a context that may sleep: a port whose "CPUs" are threads gives
  *                                this thread a slot now, if it has none
  *   ka_port_busy_take, _give     marks per-CPU data as in use by this context. take returns false if it is in use: by

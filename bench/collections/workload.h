@@ -22,8 +22,8 @@ static inline uint64_t workload_random(uint64_t *state)
     return x ^ x >> 31;
 }
 
-/* Nanoseconds. Small maps by the clock, as reading the process's time takes as long as ten operations; large ones by the
- * time of the process, so that it does not matter who else uses the machine. */
+/* Nanoseconds. Small maps by the clock, as reading the process's time takes as long as ten operations; large ones by
+ * the time of the process, so that it does not matter who else uses the machine. */
 static inline double workload_now(size_t n)
 {
     struct timespec now;

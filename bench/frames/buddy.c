@@ -1,5 +1,6 @@
-/* buddy.c: a model of per-CPU lists over a buddy allocator, as Linux's page allocator has them: 64 bytes for each frame,
- * with links through them; a lock for the buddy; lists of order 0 for each CPU, refilled and emptied by a batch. */
+/* buddy.c: a model of per-CPU lists over a buddy allocator, as Linux's page allocator has them: 64 bytes for each
+ * frame, with links through them; a lock for the buddy; lists of order 0 for each CPU, refilled and emptied by a
+ * batch. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>

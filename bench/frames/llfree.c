@@ -1,4 +1,5 @@
-/* llfree.c: LLFree (https://github.com/luhsra/llfree-c), as it comes: no lists before it. Needs its headers and library. */
+/* llfree.c: LLFree (https://github.com/luhsra/llfree-c), as it comes: no lists before it. Needs its headers and
+ * library. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

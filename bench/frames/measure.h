@@ -7,8 +7,9 @@
  *     static void peer_drain(unsigned thread);                     puts back what the thread's CPU keeps
  *     static size_t peer_metadata(void);                           bytes
  *
- * and then includes this file, so that its calls are inlined as far as its makers let them. It prints "row value" lines:
- * nanoseconds of the thread's CPU time per operation, bytes per GiB, or per cent. Usage: peer [frames, default 4 GiB of them].
+ * and then includes this file, so that its calls are inlined as far as its makers let them. It prints "row value"
+ * lines: nanoseconds of the thread's CPU time per operation, bytes per GiB, or per cent. Usage: peer [frames, default 4
+ * GiB of them].
  */
 #include <inttypes.h>
 #include <pthread.h>

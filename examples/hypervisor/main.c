@@ -1,5 +1,5 @@
-/* main.c: a kernel that is a small hypervisor: it makes a virtual CPU out of owners, runs two guests, and shows where the
- * parts lay and what the guests did. A CPU without SVM is said, and is no failure. */
+/* main.c: a kernel that is a small hypervisor: it makes a virtual CPU out of owners, runs two guests, and shows where
+ * the parts lay and what the guests did. A CPU without SVM is said, and is no failure. */
 #include <ka/kernel.h>
 #include <ka/physical.h>
 

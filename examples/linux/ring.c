@@ -1,6 +1,6 @@
 /* ring.c: a small character device made of owners. Each write to /dev/ka_ring is a packet, and takes a descriptor of a
- * ring that hardware could read; a read gives the oldest packet back. Everything that an open file owns is dropped, once,
- * when it is closed, however far its opening came.
+ * ring that hardware could read; a read gives the oldest packet back. Everything that an open file owns is dropped,
+ * once, when it is closed, however far its opening came.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>

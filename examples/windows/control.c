@@ -1,8 +1,8 @@
-/* control.c: kernel_alloc_demo.exe. Loads the driver, has it build virtual CPUs and drop them, shows its statistics, and
- * unloads it. As administrator:
+/* control.c: kernel_alloc_demo.exe. Loads the driver, has it build virtual CPUs and drop them, shows its statistics,
+ * and unloads it. As administrator:
  *
  *     kernel_alloc_demo.exe C:\...\kernel_alloc_demo.sys           everything is given back
- *     kernel_alloc_demo.exe C:\...\kernel_alloc_demo.sys lose      the driver loses one, and reports it when it is unloaded
+ *     kernel_alloc_demo.exe C:\...\kernel_alloc_demo.sys lose      the driver loses one, and reports it at unload
  */
 #include <windows.h>
 

@@ -1,8 +1,8 @@
-/* driver.c: kernel_alloc_demo.sys, what a hypervisor's driver keeps for its virtual CPUs, as owners: the VMXON region in
- * contiguous memory, the host's stack in the pool, and one record that owns both. Nothing is virtualized.
+/* driver.c: kernel_alloc_demo.sys, what a hypervisor's driver keeps for its virtual CPUs, as owners: the VMXON region
+ * in contiguous memory, the host's stack in the pool, and one record that owns both. Nothing is virtualized.
  *
- * A drop frees everything, once, in a known order; an error on the way leaves what there is to the same drop. Each kind of
- * memory has a tag: `kernel_alloc_demo.exe` shows who has how much, and what is left at unload is reported.
+ * A drop frees everything, once, in a known order; an error on the way leaves what there is to the same drop. Each kind
+ * of memory has a tag: `kernel_alloc_demo.exe` shows who has how much, and what is left at unload is reported.
  *
  * The library comes in as the amalgamated pair, see README.md.
  */

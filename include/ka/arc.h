@@ -4,9 +4,11 @@
  * ka/owner.h. Each owner by itself still belongs to one thread or one lock; what owners share, the block, does not.
  * The value is for reading, unless it has a lock of its own, or get_mut says that nobody else can see it.
  *
- *      name            +----------------+-----------+-------+     both counts are one atomic word, so that "I am the only
- *      name       ---> | strong | weak  | allocator | value |     owner" is one load: nothing here locks or waits, and an
- *      name_weak       +----------------+-----------+-------+     NMI may share and drop
+ *      name            +----------------+-----------+-------+
+ *      name       ---> | strong | weak  | allocator | value |     both counts are one atomic word
+ *      name_weak       +----------------+-----------+-------+
+ *
+ * So "I am the only owner" is one load: nothing here locks or waits, and an NMI may share and drop.
  *
  * What an owner wrote to the value before its drop is seen by whoever drops the value, unwraps it, or gets it by
  * get_mut. 2^31 owners of one value can only be owners that were overwritten without a drop: that stops.

@@ -2,8 +2,8 @@
  *
  * Good at: many CPUs; keeping 2 MiB and 1 GiB pieces whole; blocks with constraints on their address.
  * Bad at: memory given in hundreds of small ranges; searches for blocks are linear in the memory / 128 MiB or worse.
- * Lock-free; never waits, never calls out but to report misuse: any context, an NMI included. A `ka_frame_cpu` belongs to
- * one CPU and one context at a time; where there is none, NULL does (heap/frame_cache.h finds the CPU's own).
+ * Lock-free; never waits, never calls out but to report misuse: any context, an NMI included. A `ka_frame_cpu` belongs
+ * to one CPU and one context at a time; where there is none, NULL does (heap/frame_cache.h finds the CPU's own).
  *
  * The unit is the frame: numbers, counts, alignments and boundaries are in frames. Nothing touches the memory itself.
  */
@@ -117,8 +117,8 @@ size_t ka_frames_size(const ka_frame_range *map, unsigned count, unsigned flags)
 /* Makes the record; all frames of the map are free.
  *
  * map      ascending by address; ranges that touch and have one node become one. Blocks do not cross ranges
- * memory   ka_frames_size() zeros, aligned to 64, the caller's as long as the record is used. Only what is used of it is
- *          touched: for 1 TiB, 64 KiB
+ * memory   ka_frames_size() zeros, aligned to 64, the caller's as long as the record is used. Only what is used of it
+ *          is touched: for 1 TiB, 64 KiB
  * flags    KA_FRAMES_TRACK or 0
  * returns  false: the map is not in order, or has more than KA_FRAME_ZONES ranges, or goes beyond 2^40 frames
  */
@@ -155,8 +155,8 @@ bool ka_frames_put(ka_frames *frames, ka_frame_cpu *cpu, ka_frame frame, unsigne
 KA_MUST_USE ka_frame ka_frames_get_run(ka_frames *frames, uint64_t count, const ka_frame_limits *limits);
 bool ka_frames_put_run(ka_frames *frames, ka_frame first, uint64_t count);
 
-/* Takes exactly these frames, each for itself: they can be released in other portions. false and nothing changed: one of
- * them is not free, or not of the map. Frames that a CPU keeps are not free. */
+/* Takes exactly these frames, each for itself: they can be released in other portions. false and nothing changed: one
+ * of them is not free, or not of the map. Frames that a CPU keeps are not free. */
 KA_MUST_USE bool ka_frames_claim(ka_frames *frames, ka_frame first, uint64_t count);
 bool ka_frames_release(ka_frames *frames, ka_frame first, uint64_t count);
 

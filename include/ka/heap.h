@@ -55,8 +55,8 @@ typedef struct ka_heap_options {
                                many, when it is needed, and gets it back when it is empty; `size` is the bound of all
                                of them. Their records are reserved apart (about 1.2 % of a segment each, aligned to a
                                page) and kept to the end. The source needs no `commit` if what it reserves is memory */
-    bool unaligned;         /* scattered: `reserve` is asked for segments aligned to a page only. A request that might not
-                               fit into a new one for its alignment gets none made */
+    bool unaligned;         /* scattered: `reserve` is asked for segments aligned to a page only. A request that might
+                               not fit into a new one for its alignment gets none made */
     ka_cross_call *cross_call; /* reaches other CPUs for ka_heap_drain; NULL: they are asked and come themselves */
     bool hardened;          /* see KA_HEAP_DELAYED */
     uint64_t seed;          /* of a hardened heap's random choices; 0: from the port's entropy. A machine without any
@@ -180,7 +180,7 @@ unsigned ka_heap_node_of(const ka_heap *heap, const void *block);
 typedef struct ka_heap_node {
     size_t total, free;    /* bytes of its segments, and of these in free pages and free blocks */
     size_t live;           /* bytes in runs and blocks outside of slabs: in magazines too */
-    uint64_t home, away;   /* how often CPUs of this node got blocks, or pages for them, from it, and from another one */
+    uint64_t home, away;   /* how often its CPUs got blocks, or pages for them, from it, and from another one */
 } ka_heap_node;
 
 /* cost  linear in the node's slabs */

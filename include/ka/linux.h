@@ -4,9 +4,9 @@
  * |---|---|---|---|
  * | ka_kmalloc | small, physically contiguous | task, softirq, hard interrupt, by the flags | KMALLOC_MAX_SIZE |
  * | ka_vmalloc | large, virtually contiguous | task that may sleep; free also in softirq and hard interrupt | memory |
- * | ka_kvmalloc | any size: the first of these that can | task that may sleep; free also in softirq, hard interrupt | memory |
+ * | ka_kvmalloc | any size: the first of these that can | as ka_vmalloc | memory |
  * | ka_kmem_cache | many objects of one size | as ka_kmalloc | one size |
- * | ka_physical (ka/physical.h) | physically contiguous, with limits | as ka_kmalloc; packed ones under a lock | 4 MiB |
+ * | ka_physical (ka/physical.h) | contiguous, with limits | as ka_kmalloc; packed ones under a lock | 4 MiB |
  * | ka_dma_allocator | what a device reads and writes | as ka_kmalloc; free with interrupts on | 4 MiB |
  *
  * Flags: 0 is GFP_KERNEL, KA_NOWAIT GFP_NOWAIT, KA_ATOMIC GFP_ATOMIC, all without the kernel's warning: NULL says it.

@@ -1,18 +1,19 @@
 /* ka/physical.h: physically contiguous memory, for what hardware reads by itself: page tables, descriptors, control
  * blocks of a hypervisor, permission maps.
  *
- * `ka_physical` gives blocks without constraints. An instance of one's own has some: made by ka_physical_init, used through
- * its `allocator` like any other. A block is contiguous in physical memory, whatever its size, and its alignment holds for
- * the physical address too. Blocks of less than a page are packed: 64 descriptors of 64 bytes take one page. Packed blocks
- * share lines of the cache and pages of an IOMMU: where that matters, ask for `exclusive`. A physical address is not a
- * bus address: what a device must be told is the platform's business.
+ * `ka_physical` gives blocks without constraints. An instance of one's own has some: made by ka_physical_init, used
+ * through its `allocator` like any other. A block is contiguous in physical memory, whatever its size, and its
+ * alignment holds for the physical address too. Blocks of less than a page are packed: 64 descriptors of 64 bytes take
+ * one page. Packed blocks share lines of the cache and pages of an IOMMU: where that matters, ask for `exclusive`. A
+ * physical address is not a bus address: what a device must be told is the platform's business.
  *
- * Context: KA_NOWAIT and KA_ATOMIC are honoured; KA_ANY_CONTEXT for whole cached pages only; KA_PAGEABLE is refused. Free
- * where a spin lock may be taken; whole cached pages in any context.
+ * Context: KA_NOWAIT and KA_ATOMIC are honoured; KA_ANY_CONTEXT for whole cached pages only; KA_PAGEABLE is refused.
+ * Free where a spin lock may be taken; whole cached pages in any context.
  * Bare metal: over the frames of the machine; every caching on x86_64, elsewhere KA_CACHED only. User space: in huge
- * pages, KA_CACHED only, and only where the process may see physical addresses (<ka/user.h>); refused else. Windows: every
- * caching; up to DISPATCH_LEVEL, never KA_ANY_CONTEXT; an alignment above a page that an instance's limits ask for is the
- * physical address's, and the pointer has it only if the request asks for it too, which the system may refuse.
+ * pages, KA_CACHED only, and only where the process may see physical addresses (<ka/user.h>); refused else. Windows:
+ * every caching; up to DISPATCH_LEVEL, never KA_ANY_CONTEXT; an alignment above a page that an instance's limits ask
+ * for is the physical address's, and the pointer has it only if the request asks for it too, which the system may
+ * refuse.
  */
 #ifndef KA_PHYSICAL_H
 #define KA_PHYSICAL_H
@@ -87,7 +88,8 @@ extern ka_allocator *const ka_physical;
  */
 KA_MUST_USE ka_physical_error ka_physical_init(ka_physical_allocator *instance, const ka_physical_limits *limits);
 
-/* Ends an instance; blocks that are still live are reported as a leak and their pages stay taken. Returns their count. */
+/* Ends an instance; blocks that are still live are reported as a leak and their pages stay taken. Returns their
+ * count. */
 size_t ka_physical_fini(ka_physical_allocator *instance);
 
 /* Why the instance (or ka_physical) has refused last. Of several CPUs' refusals any. */

@@ -41,8 +41,8 @@ KA_BEGIN_DECLS
  */
 KA_MUST_USE bool ka_nt_start(uint32_t tag);
 
-/* Ends it: last thing in the driver's unload routine. What is still live of ka_physical is reported as a leak through the
- * misuse hook. PASSIVE_LEVEL. Returns the count of live blocks. */
+/* Ends it: last thing in the driver's unload routine. What is still live of ka_physical is reported as a leak through
+ * the misuse hook. PASSIVE_LEVEL. Returns the count of live blocks. */
 size_t ka_nt_stop(void);
 
 /* ---- the pool ---- */
@@ -129,8 +129,8 @@ size_t ka_nt_lookaside_fini(ka_nt_lookaside *l);
 /* ---- the general heap ---- */
 
 /* A general heap over non-paged pool: segments of 2 MiB, taken as they are needed by any allocation without
- * KA_ANY_CONTEXT, given back by ka_heap_trim (<= DISPATCH_LEVEL). With KA_ANY_CONTEXT, and for free, at any IRQL, in a VM
- * exit or an NMI: from what it has; ka_heap_commit keeps some ready. */
+ * KA_ANY_CONTEXT, given back by ka_heap_trim (<= DISPATCH_LEVEL). With KA_ANY_CONTEXT, and for free, at any IRQL, in a
+ * VM exit or an NMI: from what it has; ka_heap_commit keeps some ready. */
 typedef struct ka_nt_heap {
     ka_heap heap; /* for every call of ka/heap.h but init and fini */
     ka_nt_pool pool;
@@ -149,8 +149,9 @@ KA_MUST_USE bool ka_nt_heap_init(ka_nt_heap *heap, const char *name, size_t limi
  * leaked blocks. */
 size_t ka_nt_heap_fini(ka_nt_heap *heap);
 
-/* The two parts of it, for a heap with other options (hardened, with a seed; `keep`): its source, which asks `pool`, and
- * its cross call, which sends the calling thread to each processor. The heap must be `scattered` and `unaligned`. */
+/* The two parts of it, for a heap with other options (hardened, with a seed; `keep`): its source, which asks `pool`,
+ * and its cross call, which sends the calling thread to each processor. The heap must be `scattered` and
+ * `unaligned`. */
 KA_MUST_USE ka_page_source ka_nt_page_source(ka_nt_pool *pool);
 bool ka_nt_cross_call(void (*call)(void *argument), void *argument);
 

@@ -240,9 +240,9 @@ EXPORT void *calloc(size_t count, size_t size)
 
 /* ---- realloc ----
  *
- * A block that grows by less than half of its size is likely to grow again. While it is small it gets a quarter more than
- * it asks for; from GROW_RUN on it becomes a run of pages of twice the size, which then grows where it is. Pages that
- * are not touched cost nothing. */
+ * A block that grows by less than half of its size is likely to grow again. While it is small it gets a quarter more
+ * than it asks for; from GROW_RUN on it becomes a run of pages of twice the size, which then grows where it is. Pages
+ * that are not touched cost nothing. */
 
 #define GROW_RUN  4096u              /* bytes */
 #define GROW_MOST ((size_t)64 << 20) /* what a run gets ahead, at most */

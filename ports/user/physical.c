@@ -1,5 +1,5 @@
-/* ports/user/physical.c: physically contiguous memory in user space: huge pages, whose physical addresses the kernel tells
- * a process that may know them (CAP_SYS_ADMIN, /proc/self/pagemap).
+/* ports/user/physical.c: physically contiguous memory in user space: huge pages, whose physical addresses the kernel
+ * tells a process that may know them (CAP_SYS_ADMIN, /proc/self/pagemap).
  *
  * The pages are those of a file in memory. They are mapped once to learn where they are, and then again in the order of
  * their physical addresses: what is contiguous there is contiguous here. Huge pages are neither swapped nor moved.

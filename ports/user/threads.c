@@ -1,9 +1,9 @@
 /* ports/user/threads.c: what the port's contract calls CPUs are threads here. A thread gets the lowest free slot at its
  * first allocation; when it ends its magazines are drained in every registered heap and the slot is free again.
  *
- * Other threads are reached by a signal if the program gives one: each is asked by a mark and woken by the signal, whose
- * handler does what is asked and takes the mark off. Who asks waits for the marks, but not for ever: a thread may have
- * the signal blocked.
+ * Other threads are reached by a signal if the program gives one: each is asked by a mark and woken by the signal,
+ * whose handler does what is asked and takes the mark off. Who asks waits for the marks, but not for ever: a thread may
+ * have the signal blocked.
  *
  * After a fork the child has one thread. The slots of the others are drained there and freed; what was in magazines
  * that were busy at the moment of the fork is lost to the child.

@@ -1,8 +1,8 @@
 /* heap.c: general heaps over pages of the pool.
  *
- * The pool aligns large requests to a page and no more, and address space cannot be reserved apart from memory in pieces:
- * so the heap is scattered, in segments of 2 MiB that lie anywhere. The pool may be asked up to DISPATCH_LEVEL, so
- * KA_NOWAIT and KA_ATOMIC may make a segment; KA_ANY_CONTEXT lives on what there is.
+ * The pool aligns large requests to a page and no more, and address space cannot be reserved apart from memory in
+ * pieces: so the heap is scattered, in segments of 2 MiB that lie anywhere. The pool may be asked up to DISPATCH_LEVEL,
+ * so KA_NOWAIT and KA_ATOMIC may make a segment; KA_ANY_CONTEXT lives on what there is.
  *
  * Magazines of other processors: a thread that visits each processor (KeSetSystemGroupAffinityThread) puts back what it
  * keeps. A DPC to each, or an interrupt, would keep it from its work for as long as the flush takes.

@@ -1,8 +1,8 @@
 /* ports/windows/ka_port.h: the hot half of the Windows port. See ports/contract.h.
  *
- * Nothing is pinned: raising the IRQL costs more than an interlocked exchange, is forbidden above DISPATCH_LEVEL, and is
- * not needed. A thread that moves to another processor between ka_port_slot and ka_port_busy_take, or with the mark in
- * its hand, works on the other's data by the mark, which is taken by an interlocked exchange of its bit;
+ * Nothing is pinned: raising the IRQL costs more than an interlocked exchange, is forbidden above DISPATCH_LEVEL, and
+ * is not needed. A thread that moves to another processor between ka_port_slot and ka_port_busy_take, or with the mark
+ * in its hand, works on the other's data by the mark, which is taken by an interlocked exchange of its bit;
  * whoever comes in between finds it set and goes to the bitmaps.
  */
 #ifndef KA_PORT_H

@@ -1,8 +1,8 @@
 /* physical.c: ka_physical over the system's contiguous memory.
  *
  * MmAllocateContiguousNodeMemory (Windows 8) gives memory that is not executable; what older systems have instead is
- * always executable. All three are freed by MmFreeContiguousMemory, which needs no size; the variant that wants size and
- * caching again is slower.
+ * always executable. All three are freed by MmFreeContiguousMemory, which needs no size; the variant that wants size
+ * and caching again is slower.
  *
  * Alignment above a page is nobody's argument. But a block of B bytes that must not cross a multiple of B, a power of
  * two, begins at one: so such a request is rounded up to the power of two of size and alignment, and that is its

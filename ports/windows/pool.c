@@ -10,9 +10,9 @@
  *
  * The decision follows from size and alignment alone, which a free repeats.
  *
- * ExAllocatePool2 came with Windows 10 2004. It is looked up at run time, since an import that is missing keeps a driver
- * from loading; before it there is ExAllocatePoolWithTag behind a function of the same form, which clears by itself.
- * ExAllocatePool2 clears unless it is told not to: nothing is cleared twice.
+ * ExAllocatePool2 came with Windows 10 2004. It is looked up at run time, since an import that is missing keeps a
+ * driver from loading; before it there is ExAllocatePoolWithTag behind a function of the same form, which clears by
+ * itself. ExAllocatePool2 clears unless it is told not to: nothing is cleared twice.
  */
 #include <ka/kernel.h>
 

@@ -30,8 +30,8 @@
  * so each table has a key of its own from the first block on (base/hash.c).
  *
  * Shortcomings: 4 bytes of hash for each slot; the tables grow by doubling, 37 to 75 % full, small ones from 19 %;
- * large values are moved when others are put in before them. Ideas: ordered hash tables by Amble and Knuth (1974), Robin
- * Hood hashing by Celis (1986), removal by shifting in Knuth's volume 3, 6.4.
+ * large values are moved when others are put in before them. Ideas: ordered hash tables by Amble and Knuth (1974),
+ * Robin Hood hashing by Celis (1986), removal by shifting in Knuth's volume 3, 6.4.
  */
 #include <ka/hash_map.h>
 

@@ -5,9 +5,9 @@
  *     | weak (+ 1)   | strong       |      the 1 stands for all strong owners, and goes when the value is dropped
  *     +--------------+--------------+
  *
- * Two words would need a lock for "is this the only owner": Rust's Arc locks the weak count for it, and an interrupt that
- * then downgrades would wait for the code that it has interrupted. Every step below is one atomic operation, or a loop
- * that goes on only because another owner's step succeeded.
+ * Two words would need a lock for "is this the only owner": Rust's Arc locks the weak count for it, and an interrupt
+ * that then downgrades would wait for the code that it has interrupted. Every step below is one atomic operation, or a
+ * loop that goes on only because another owner's step succeeded.
  */
 #include <ka/arc.h>
 

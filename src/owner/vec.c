@@ -7,10 +7,11 @@
  *
  * Draining and retaining:
  *
- *      items   | kept | to be looked at | behind |        len ends at what is kept, so that whatever happens in between,
- *              0     len                         end      an item that was moved out is never seen or dropped again
+ *      items   | kept | to be looked at | behind |
+ *              0     len                         end
  *
- * After Rust's Drain, which leaks rather than drops twice if its end is never called. So do we.
+ * len ends at what is kept, so that whatever happens in between, an item that was moved out is never seen or dropped
+ * again. After Rust's Drain, which leaks rather than drops twice if its end is never called. So do we.
  */
 #include <ka/vec.h>
 

@@ -1,7 +1,7 @@
-/* frames_stress_test.c: threads take and give frames in every way there is, in a memory of three areas, with the engine's
- * steps held up now and then. Every frame carries the mark of its owner: none may be doubled, none may be lost, and at
- * the end every area must be whole again. Frames are also written to, so that ThreadSanitizer sees whether they change
- * hands properly. With a step of the protocol left out the same test must fail.
+/* frames_stress_test.c: threads take and give frames in every way there is, in a memory of three areas, with the
+ * engine's steps held up now and then. Every frame carries the mark of its owner: none may be doubled, none may be
+ * lost, and at the end every area must be whole again. Frames are also written to, so that ThreadSanitizer sees whether
+ * they change hands properly. With a step of the protocol left out the same test must fail.
  *
  * Argument: seconds.
  */

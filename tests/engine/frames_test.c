@@ -1,4 +1,5 @@
-/* frames_test.c: the frame engine, one thread: numbers, maps, blocks under constraints against a model, misuse, 1 TiB. */
+/* frames_test.c: the frame engine, one thread: numbers, maps, blocks under constraints against a model, misuse, 1
+ * TiB. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

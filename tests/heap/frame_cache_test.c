@@ -1,6 +1,6 @@
-/* frame_cache_test.c: page frames through the CPU's own store on the user port, where each thread is a CPU: threads that
- * hand frames to each other, and a handler at every single instruction of gets, puts, refills and flushes (step.h).
- * Every frame carries its owner's mark. */
+/* frame_cache_test.c: page frames through the CPU's own store on the user port, where each thread is a CPU: threads
+ * that hand frames to each other, and a handler at every single instruction of gets, puts, refills and flushes
+ * (step.h). Every frame carries its owner's mark. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

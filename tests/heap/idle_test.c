@@ -1,5 +1,5 @@
-/* idle_test.c: magazines fit their use: what a class does not need any more goes back while others are used, and threads
- * that exist but do nothing hold no more than a part of a small heap.
+/* idle_test.c: magazines fit their use: what a class does not need any more goes back while others are used, and
+ * threads that exist but do nothing hold no more than a part of a small heap.
  */
 #include "heap_fixture.h"
 

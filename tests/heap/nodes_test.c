@@ -1,5 +1,5 @@
-/* nodes_test.c: a machine of four nodes, simulated: the port says on which one a thread runs, and a page source gives so
- * many pages of each node and knows whose they are.
+/* nodes_test.c: a machine of four nodes, simulated: the port says on which one a thread runs, and a page source gives
+ * so many pages of each node and knows whose they are.
  */
 #include "heap_fixture.h"
 
@@ -398,7 +398,8 @@ static void wanderer(void)
     close_heap();
 }
 
-/* Four threads, each on its node, all on the blocks of all: nobody ever refills from elsewhere while there is memory. */
+/* Four threads, each on its node, all on the blocks of all: nobody ever refills from elsewhere while there is
+ * memory. */
 #define POOL 512u
 static uintptr_t pool[POOL];
 static uint32_t wrong;

@@ -1,5 +1,5 @@
-/* main.c of the kernel that tests the example hypervisor: both guests run to their end and do what they should, under a timer; with
- * each allocation failing in turn nothing is left behind; the structure for VMX. */
+/* main.c of the kernel that tests the example hypervisor: both guests run to their end and do what they should, under a
+ * timer; with each allocation failing in turn nothing is left behind; the structure for VMX. */
 #include <ka/failing.h>
 #include <ka/kernel.h>
 #include <ka/physical.h>

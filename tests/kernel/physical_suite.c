@@ -136,7 +136,8 @@ static void caching_errors(void)
         *(uint64_t *)bare_frame_memory(frame) = list.number;
         list = frame;
     }
-    /* The frames come back one by one. The first that lies in a large page is not enough: its table would take another. */
+    /* The frames come back one by one. The first that lies in a large page is not enough: its table would take
+     * another. */
     size_t refused = 0;
     while (list.number != 0) {
         frame = list;

@@ -1,4 +1,5 @@
-/* cleanup_suite.c: owners under the kernel's own scope help, <linux/cleanup.h>: __free, CLASS and guard beside KA_AUTO. */
+/* cleanup_suite.c: owners under the kernel's own scope help, <linux/cleanup.h>: __free, CLASS and guard beside
+ * KA_AUTO. */
 #include <linux/cleanup.h>
 #include <linux/mutex.h>
 

@@ -84,7 +84,8 @@ static void hash_map_finds(void)
     heap_as_before();
 }
 
-/* Inserts until the heap gives out: the map is whole, the box is still the caller's, and memory is there again after. */
+/* Inserts until the heap gives out: the map is whole, the box is still the caller's, and memory is there again
+ * after. */
 static void map_out_of_memory(void)
 {
     heap_remember();

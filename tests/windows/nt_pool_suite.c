@@ -239,7 +239,8 @@ static void which_routine(void)
     }
 }
 
-/* wdk-alloc clears what the pool has cleared. Below 2004 nobody else clears, and some of Microsoft's wrappers do not. */
+/* wdk-alloc clears what the pool has cleared. Below 2004 nobody else clears, and some of Microsoft's wrappers do
+ * not. */
 static void cleared_once(void)
 {
     NT_NEEDS_HOOKS();

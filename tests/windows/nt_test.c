@@ -1,4 +1,5 @@
-/* nt_test.c: the suites of ka/windows.h on the host, over the shim ntoskrnl of tests/windows/shim. No Windows runs here. */
+/* nt_test.c: the suites of ka/windows.h on the host, over the shim ntoskrnl of tests/windows/shim. No Windows runs
+ * here. */
 #include <ka/kernel.h>
 #include <ka/windows.h>
 

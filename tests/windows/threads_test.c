@@ -1,5 +1,6 @@
-/* threads_test.c: the port without a pin: threads change processors at each look at their number (the shim's doing), and
- * take the busy mark of whatever processor that was. Heap, pool, lookaside list and packed contiguous memory at once.
+/* threads_test.c: the port without a pin: threads change processors at each look at their number (the shim's doing),
+ * and take the busy mark of whatever processor that was. Heap, pool, lookaside list and packed contiguous memory at
+ * once.
  */
 #include <pthread.h>
 
@@ -90,7 +91,8 @@ static void threads(void)
     nt_misuse_end();
 }
 
-/* Pairs and nothing else, on the same few magazines. With a busy mark of plain accesses a block is had twice, now and then. */
+/* Pairs and nothing else, on the same few magazines. With a busy mark of plain accesses a block is had twice, now and
+ * then. */
 #define PAIRS 300000u
 
 static pthread_barrier_t ready;

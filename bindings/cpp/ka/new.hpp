@@ -7,9 +7,9 @@
 // allocator a prefix keeps it: 16 bytes in front of each block, or the alignment where that is larger. Over a ka_heap
 // there is none.
 //
-// C++17; freestanding, without exceptions or RTTI if the compiler is told so. The nothrow forms give nullptr; the others
-// throw std::bad_alloc, or end in ka_alloc_error where the build has no exceptions. Size 0 takes 1 byte: C++ wants
-// unique addresses.
+// C++17; freestanding, without exceptions or RTTI if the compiler is told so. The nothrow forms give nullptr; the
+// others throw std::bad_alloc, or end in ka_alloc_error where the build has no exceptions. Size 0 takes 1 byte: C++
+// wants unique addresses.
 #ifndef KA_NEW_HPP
 #define KA_NEW_HPP
 
@@ -104,7 +104,10 @@ inline void *or_no_memory(void *block, ::size_t size, ::size_t align)
     {                                                                                                                  \
         return ka::detail::new_before((allocator_expression), n, align);                                               \
     }                                                                                                                  \
-    static inline void ka_operator_new_give(void *p) noexcept { ka::detail::delete_before((allocator_expression), p); } \
+    static inline void ka_operator_new_give(void *p) noexcept                                                          \
+    {                                                                                                                  \
+        ka::detail::delete_before((allocator_expression), p);                                                          \
+    }                                                                                                                  \
     static inline void ka_operator_new_give_sized(void *p, ::size_t, ::size_t) noexcept { ka_operator_new_give(p); }   \
     KA_OPERATOR_NEW_BY(ka_operator_new_take, ka_operator_new_give, ka_operator_new_give_sized)
 

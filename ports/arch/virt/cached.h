@@ -1,8 +1,8 @@
 /* cached.h: on these CPUs all memory is cached. Included by ka_arch.h.
  *
  * A page cached otherwise must be so at its own address too, so the large page that it lies in would have to be split
- * while it is in use. aarch64 wants a moment in which no CPU has the large page ("break before make"), and this port has
- * no place to stand in that moment; of riscv64 QEMU's default CPU has no memory types (Svpbmt).
+ * while it is in use. aarch64 wants a moment in which no CPU has the large page ("break before make"), and this port
+ * has no place to stand in that moment; of riscv64 QEMU's default CPU has no memory types (Svpbmt).
  */
 #ifndef KA_ARCH_CACHED_H
 #define KA_ARCH_CACHED_H

@@ -1,5 +1,5 @@
-/* acpi.c: what is asked of ACPI: which CPUs there are (the MADT, "APIC"), and which of them and which memory are near to
- * each other (the SRAT). Tables lie below 4 GiB, mapped at their own address, and their fields are not aligned. */
+/* acpi.c: what is asked of ACPI: which CPUs there are (the MADT, "APIC"), and which of them and which memory are near
+ * to each other (the SRAT). Tables lie below 4 GiB, mapped at their own address, and their fields are not aligned. */
 #include <stdbool.h>
 
 #include "base/mem.h"

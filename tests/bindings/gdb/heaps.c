@@ -83,7 +83,9 @@ static bool fill_hardened(void)
 
 int main(void)
 {
-    ka_heap_options options = { .name = "hardened", .source = &ka_user_pages, .size = (size_t)1 << 24, .hardened = true };
+    ka_heap_options options = {
+        .name = "hardened", .source = &ka_user_pages, .size = (size_t)1 << 24, .hardened = true
+    };
     if (!ka_user_heap_init(&heap, "looked at", (size_t)1 << 26) || !ka_heap_init(&hardened, &options) || !fill_heap() ||
         !fill_cache_and_reserve() || !fill_region() || !fill_hardened())
         return 1;

@@ -1,5 +1,5 @@
-/* stb.c: a bare kernel's printf for its strings: stb_sprintf (public domain; Debian: libstb-dev), without floating point
- * and without unaligned accesses. */
+/* stb.c: a bare kernel's printf for its strings: stb_sprintf (public domain; Debian: libstb-dev), without floating
+ * point and without unaligned accesses. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

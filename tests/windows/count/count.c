@@ -1,6 +1,6 @@
-/* count.c: how many instructions the port adds to a call of the pool, and how many a hot pair of the heap takes: a driver's
- * image (hot.c), as the cross compiler has linked it, in a program of Linux on x86-64, whose trap flag stops it at each
- * instruction. Counted is what lies in the image. What it imports stands here, and is not counted.
+/* count.c: how many instructions the port adds to a call of the pool, and how many a hot pair of the heap takes: a
+ * driver's image (hot.c), as the cross compiler has linked it, in a program of Linux on x86-64, whose trap flag stops
+ * it at each instruction. Counted is what lies in the image. What it imports stands here, and is not counted.
  *
  * Usage: count IMAGE.sys
  */

@@ -1,5 +1,5 @@
-/* deaths.c: what must end in KeBugCheckEx does, with the parameters that ka/windows.h and Microsoft's documents name. Each
- * is committed by a thread of its own, which the stand-in ends in place of the machine. */
+/* deaths.c: what must end in KeBugCheckEx does, with the parameters that ka/windows.h and Microsoft's documents name.
+ * Each is committed by a thread of its own, which the stand-in ends in place of the machine. */
 #include "driver_suites.h"
 
 #include <ka/heap.h>

@@ -37,8 +37,8 @@ typedef struct driver_thread {
 KA_MUST_USE bool thread_begin(driver_thread *t, void (*function)(void *argument), void *argument);
 void thread_wait(driver_thread *t);
 
-/* Runs a function in a thread of its own, at the caller's IRQL, which must end in KeBugCheckEx; `out` gets the code and the
- * four parameters. Only with `kernel`. Returns false if the function came back. */
+/* Runs a function in a thread of its own, at the caller's IRQL, which must end in KeBugCheckEx; `out` gets the code and
+ * the four parameters. Only with `kernel`. Returns false if the function came back. */
 bool dies(void (*function)(void *argument), void *argument, uintptr_t out[5]);
 
 #endif

@@ -1,5 +1,5 @@
-/* failures.c: a driver's own work, with each allocation failing in turn: by the layer `failing`, and by the system itself
- * where it can be told to. What was taken is given back each time. */
+/* failures.c: a driver's own work, with each allocation failing in turn: by the layer `failing`, and by the system
+ * itself where it can be told to. What was taken is given back each time. */
 #include "driver_suites.h"
 
 #include <ka/box.h>

@@ -9,8 +9,8 @@
 
 enum { SUITE_BYTES = 1 << 20, HEAP_BYTES = 8 << 20 };
 
-/* Of pages: the pool of Wine's own kernel gives less alignment than Windows promises, and what is aligned to more than a
- * page does not rest on the pool. */
+/* Of pages: the pool of Wine's own kernel gives less alignment than Windows promises, and what is aligned to more than
+ * a page does not rest on the pool. */
 enum { ALIGN = 2 * PAGE_SIZE };
 
 static void *memory;

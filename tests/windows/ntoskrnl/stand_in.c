@@ -163,8 +163,8 @@ static bool is_guest(const void *code)
     return false;
 }
 
-/* Called by a driver under test, given the return address. A driver's routine that jumps to one of the kernel as its last
- * step lets that return to the driver's own caller, the kernel. */
+/* Called by a driver under test, given the return address. A driver's routine that jumps to one of the kernel as its
+ * last step lets that return to the driver's own caller, the kernel. */
 static bool by_guest(const void *caller)
 {
     return is_guest(caller) || (guest_count > 0 && (lies_in(caller, &kernels[0]) || lies_in(caller, &kernels[1])));

@@ -1,5 +1,5 @@
-/* stand_in.h: what the stand-in for ntoskrnl.exe gives a test driver beside the kernel's own routines. A driver finds it by
- * MmGetSystemRoutineAddress(L"KaStandIn"), which answers NULL on Windows and on Wine's own kernel. */
+/* stand_in.h: what the stand-in for ntoskrnl.exe gives a test driver beside the kernel's own routines. A driver finds
+ * it by MmGetSystemRoutineAddress(L"KaStandIn"), which answers NULL on Windows and on Wine's own kernel. */
 #ifndef STAND_IN_H
 #define STAND_IN_H
 

@@ -1,5 +1,5 @@
-/* ntddk.h: a shim: as much of the WDK's header as the Windows port uses, so that the port's own sources run in a program
- * on the host, over ntoskrnl.c here, and compile where there is no WDK (clang in MSVC mode, for ARM64 too).
+/* ntddk.h: a shim: as much of the WDK's header as the Windows port uses, so that the port's own sources run in a
+ * program on the host, over ntoskrnl.c here, and compile where there is no WDK (clang in MSVC mode, for ARM64 too).
  * What it proves is the port's logic against what Microsoft documents. It is not Windows. */
 #ifndef KA_TESTS_SHIM_NTDDK_H
 #define KA_TESTS_SHIM_NTDDK_H

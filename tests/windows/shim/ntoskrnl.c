@@ -1,6 +1,7 @@
 /* ntoskrnl.c: a shim of the few routines of the Windows kernel that the port calls. It gives no more than Microsoft
- * promises (16 bytes of alignment and never 32, a page and never two, dirty memory, physical addresses that have nothing
- * to do with virtual ones) and stops, as KeBugCheckEx does, at what the documents forbid: the IRQL, the tag, size 0. */
+ * promises (16 bytes of alignment and never 32, a page and never two, dirty memory, physical addresses that have
+ * nothing to do with virtual ones) and stops, as KeBugCheckEx does, at what the documents forbid: the IRQL, the tag,
+ * size 0. */
 #include "shim.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
-/* names.h: included before tests/windows/shim/ntoskrnl.c, which is written for the host, when it is compiled for Windows:
- * its routines get names of their own (stand_in.c exports them), and what it takes from POSIX comes from stand_in.c. */
+/* names.h: included before tests/windows/shim/ntoskrnl.c, which is written for the host, when it is compiled for
+ * Windows: its routines get names of their own (stand_in.c exports them), and what it takes from POSIX comes from
+ * stand_in.c. */
 #ifndef NAMES_H
 #define NAMES_H
 
