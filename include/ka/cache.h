@@ -71,7 +71,7 @@ size_t ka_cache_fini(ka_cache *cache);
  *
  * flags    the caller's context; KA_ZERO clears it, and gives NULL where there is a constructor
  * returns  the object as its last owner or the constructor left it; NULL if there is none and no slab can be made.
- *          Objects in magazines of other CPUs are not seen: at most 64 and 32 KiB a CPU, and, where there is a limit,
+ *          Objects in magazines of other CPUs are not seen: at most 64 and 256 KiB a CPU, and, where there is a limit,
  *          its quarter divided by the count of CPUs; there are no magazines where that is less than 4
  * cost     from the magazine: constant. A refill: an atomic exchange for up to 33 objects, and a look at the hints:
  *          records of slabs / 4096. A new slab: the constructors. Before NULL: linear in the slabs

@@ -11,6 +11,14 @@
 
 #define WORD_BLOCKS 64u
 
+/* The magazine ran empty or full: it may hold more from now on, as on the slow way of a single block. */
+static void magazine_grow(ka_heap *heap, ka_magazines *m, unsigned number)
+{
+    ka_heap_magazines_answer(heap, m);
+    ka_heap_magazines_tend(heap, m, number);
+    ka_magazine_widen(m, number);
+}
+
 /* As many as the magazine has, the newest first. */
 static size_t magazine_take(ka_heap *heap, unsigned number, size_t count, void **blocks)
 {
@@ -23,6 +31,8 @@ static size_t magazine_take(ka_heap *heap, unsigned number, size_t count, void *
         for (size_t i = 0; i < taken; i++)
             blocks[i] = *--top;
         ka_magazine_set_top(m, number, top);
+        if (taken < count)
+            magazine_grow(heap, m, number);
         ka_port_busy_give(&m->busy);
     }
     ka_port_unpin(pin);
@@ -30,16 +40,27 @@ static size_t magazine_take(ka_heap *heap, unsigned number, size_t count, void *
 }
 
 /* As many of the first ones as fit; the next one is NULL, or the newest one that the magazine has, or does not fit. */
+static size_t magazine_push_some(ka_magazines *m, unsigned number, size_t count, void *const *blocks)
+{
+    size_t put = 0;
+    void **top = m->top[number], **end = m->end[number];
+    while (put < count && top != end && blocks[put] != NULL && blocks[put] != top[-1])
+        *top++ = blocks[put++];
+    ka_magazine_set_top(m, number, top);
+    return put;
+}
+
 static size_t magazine_put(ka_heap *heap, unsigned number, size_t count, void *const *blocks)
 {
     size_t put = 0;
     ka_port_pin_state pin = ka_port_pin();
     ka_magazines *m = ka_heap_magazines(heap);
     if (ka_port_busy_take(&m->busy)) {
-        void **top = m->top[number], **end = m->end[number];
-        while (put < count && top != end && blocks[put] != NULL && blocks[put] != top[-1])
-            *top++ = blocks[put++];
-        ka_magazine_set_top(m, number, top);
+        put = magazine_push_some(m, number, count, blocks);
+        if (put < count && m->top[number] == m->end[number]) {
+            magazine_grow(heap, m, number);
+            put += magazine_push_some(m, number, count - put, blocks + put);
+        }
         ka_port_busy_give(&m->busy);
     }
     ka_port_unpin(pin);

@@ -37,7 +37,7 @@
 
 /* In a magazine: at most so many objects, and bytes; fewer than so many are not worth one. */
 #define MAGAZINE_OBJECTS 64u
-#define MAGAZINE_BYTES   ((size_t)32 << 10)
+#define MAGAZINE_BYTES   ((size_t)256 << 10)
 #define MAGAZINE_LEAST   4u
 
 /* Magazines there may be at least. */

@@ -29,10 +29,10 @@
  *
  * Refusals. NULL comes when neither the magazines of this CPU, nor any slab, nor the runs (also after all empty slabs
  * have been broken up) can serve. A request that may sleep first has all CPUs put back what they keep (ka_heap_drain).
- * For others, and where the port cannot reach other CPUs, what those keep is not seen: for each CPU at most a quarter of
- * its share of the heap, 64 KiB of each class, and a sixteenth of it in parked runs, 16 MiB; nothing where that share is
- * below 4 MiB, as magazines hold nothing then. Where threads stand for CPUs, all that are more than there are CPUs keep
- * half as much together: each twice as many a quarter, down to nothing.
+ * For others, and where the port cannot reach other CPUs, what those keep is not seen: for each CPU at most a quarter
+ * of its share of the heap, 64 KiB or 64 blocks of each class (256 KiB), and a sixteenth of it in parked runs, 16 MiB;
+ * nothing where that share is below 4 MiB, as magazines hold nothing then. Where threads stand for CPUs, all that are
+ * more than there are CPUs keep half as much together: each twice as many a quarter, down to nothing.
  *
  * Use. An array of the magazines may hold twice as many each time that it runs empty or full, and half as many when it
  * did neither while the others did: its older half goes back then (ka_heap_magazines_tend). What a CPU keeps that does

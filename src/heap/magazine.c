@@ -3,8 +3,10 @@
 #include "heap/core.h"
 #include "heap/fast.h"
 
-#define MAGAZINE_BYTES    ((size_t)64 << 10) /* one magazine keeps at most so much */
-#define MAGAZINE_MIN_SLOT ((size_t)1 << 20)  /* and nothing where a slot's share is smaller */
+#define MAGAZINE_BYTES    ((size_t)64 << 10)  /* one magazine keeps at most so much, or */
+#define MAGAZINE_BLOCKS   64u                 /* so many, */
+#define MAGAZINE_MOST     ((size_t)256 << 10) /* if that is no more; */
+#define MAGAZINE_MIN_SLOT ((size_t)1 << 20)   /* and nothing where a slot's share is smaller */
 #define PARKED_BYTES      ((size_t)16 << 20)
 
 ka_magazines ka_no_magazines = { .busy = 1 };
@@ -36,10 +38,13 @@ unsigned ka_magazine_refill_count(const ka_magazines *m, unsigned number)
     return (unsigned)ka_min((size_t)(m->end[number] - m->bottom[number]) / 2 + 1, 64);
 }
 
-/* How many blocks of the class a magazine may hold. */
+/* How many blocks of the class a magazine may hold: large ones are dear to fetch, so that some more of them are worth
+ * their memory. */
 static size_t magazine_limit(const ka_heap *heap, size_t bytes, unsigned class)
 {
-    return ka_min(bytes / ka_heap_class_size(heap, class), MAGAZINE_SLOTS);
+    size_t size = ka_heap_class_size(heap, class);
+    size_t most = ka_max(MAGAZINE_BYTES, size * MAGAZINE_BLOCKS);
+    return ka_min(ka_min(bytes, most) / size, MAGAZINE_SLOTS);
 }
 
 /* Slots for all magazines, and for each the NULL below its bottom. */
@@ -65,7 +70,7 @@ static size_t slot_share(const ka_heap *heap, unsigned slot)
 static size_t slot_bytes(const ka_heap *heap, unsigned slot)
 {
     size_t share = slot_share(heap, slot);
-    return share < MAGAZINE_MIN_SLOT ? 0 : ka_min(share / 4 / KA_CLASS_COUNT, MAGAZINE_BYTES);
+    return share < MAGAZINE_MIN_SLOT ? 0 : ka_min(share / 4 / KA_CLASS_COUNT, MAGAZINE_MOST);
 }
 
 static void magazine_set(ka_magazines *m, unsigned number, void **slots, size_t limit)
