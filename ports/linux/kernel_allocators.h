@@ -3,6 +3,7 @@
 #define KA_LINUX_KERNEL_ALLOCATORS_H
 
 #include <linux/gfp.h>
+#include <linux/irqflags.h>
 #include <linux/jump_label.h>
 #include <linux/preempt.h>
 
@@ -20,9 +21,23 @@ extern struct ka_linux_parameters {
 DECLARE_STATIC_KEY_FALSE(ka_linux_failing);
 bool ka_linux_fails_now(void);
 
+static inline bool ka_linux_failing_some(void)
+{
+    return static_branch_unlikely(&ka_linux_failing);
+}
+
 static inline bool ka_linux_fails(void)
 {
-    return static_branch_unlikely(&ka_linux_failing) && ka_linux_fails_now();
+    return ka_linux_failing_some() && ka_linux_fails_now();
+}
+
+/* May a request that sleeps be made here? Where there is a preempt count, it knows of interrupts and NMIs, too; but not
+ * of the softirqs of PREEMPT_RT, which are preemptible. */
+static inline bool ka_linux_may_sleep_here(void)
+{
+    if (IS_ENABLED(CONFIG_PREEMPT_COUNT) && !IS_ENABLED(CONFIG_PREEMPT_RT))
+        return preemptible();
+    return !in_interrupt() && !irqs_disabled() && (!IS_ENABLED(CONFIG_PREEMPT_COUNT) || preemptible());
 }
 
 /* The kernel's flags for ours. false: refused, and reported if the caller may not sleep where it is. */

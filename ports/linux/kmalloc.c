@@ -34,8 +34,7 @@ bool ka_linux_gfp(ka_allocator *self, size_t size, ka_flags flags, gfp_t *out)
     if ((flags & (KA_ANY_CONTEXT | KA_PAGEABLE)) != 0)
         return false;
     bool may_sleep = (flags & (KA_ATOMIC | KA_NOWAIT)) == 0;
-    if (unlikely(!may_call() || (may_sleep && (in_interrupt() || irqs_disabled() ||
-                                            (IS_ENABLED(CONFIG_PREEMPT_COUNT) && !preemptible()))))) {
+    if (unlikely(!(may_sleep ? ka_linux_may_sleep_here() : may_call()))) {
         ka_report_misuse(KA_MISUSE_CONTEXT, self, NULL, size, KA_RETURN_ADDRESS());
         return false;
     }
@@ -77,19 +76,50 @@ static int node_of(ka_allocator *self)
     return container_of(self, ka_linux_allocator, allocator)->node;
 }
 
-static void *kmalloc_alloc(ka_allocator *self, size_t size, size_t align, ka_flags flags)
+/* Everything that is not usual, and all that is seen by events. */
+static noinline void *alloc_other(ka_allocator *self, size_t size, size_t align, ka_flags flags, const void *site)
 {
     gfp_t gfp;
     void *block = ka_linux_gfp(self, size, flags, &gfp) ? ka_linux_kmalloc(size, align, gfp, node_of(self)) : NULL;
-    trace_ka_alloc("kmalloc", block, size, align, flags, KA_RETURN_ADDRESS());
+    trace_ka_alloc("kmalloc", block, size, align, flags, site);
     return block;
+}
+
+/* In place of a block that is not aligned: the power of two above it, from the same node. By what the kernel knows of
+ * the block, so that the usual way has nothing to keep in mind. */
+static noinline void *alloc_again(void *block)
+{
+    size_t larger = roundup_pow_of_two(ksize(block));
+    int node = page_to_nid(virt_to_page(block));
+    kfree(block);
+    return ka_linux_fails() ? NULL : kmalloc_node(larger, GFP_KERNEL | __GFP_NOWARN, node);
+}
+
+/* The usual request is served without a frame. */
+static void *kmalloc_alloc(ka_allocator *self, size_t size, size_t align, ka_flags flags)
+{
+    if (unlikely(flags != 0 || align > 16 || size > KMALLOC_MAX_SIZE || ka_linux_failing_some() ||
+                 trace_ka_alloc_enabled() || !ka_linux_may_sleep_here()))
+        return alloc_other(self, size, align, flags, KA_RETURN_ADDRESS());
+    void *block = kmalloc_node(max_t(size_t, size, 16), GFP_KERNEL | __GFP_NOWARN, node_of(self));
+    return likely(IS_ALIGNED((uintptr_t)block, 16)) ? block : alloc_again(block);
+}
+
+static noinline void free_other(ka_allocator *self, void *block, size_t size, const void *site)
+{
+    trace_ka_free("kmalloc", block, size, site);
+    if (may_call())
+        kfree(block);
+    else
+        ka_report_misuse(KA_MISUSE_CONTEXT, self, block, size, site);
 }
 
 static void kmalloc_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
     (void)align;
-    trace_ka_free("kmalloc", block, size, KA_RETURN_ADDRESS());
-    if (ka_linux_may_free(self, block, size))
+    if (unlikely(trace_ka_free_enabled() || !may_call()))
+        free_other(self, block, size, KA_RETURN_ADDRESS());
+    else
         kfree(block);
 }
 
