@@ -227,12 +227,30 @@ static void objects_wrong(void)
     close_cache();
 }
 
+/* A magazine grows by bulk calls alone, to 64 blocks of a page: the rounds end without a slab. */
+static void pages_stay(void)
+{
+    enum { COUNT = 64, PAGE = 4096 };
+    range_size = (size_t)ka_port_cpu_count() * 80 * MIB;
+    range = fixture_map(range_size, 4096, PROT_READ | PROT_WRITE);
+    reports_clear();
+    KIT_CHECK(range != NULL && ka_heap_init(&heap, &(ka_heap_options){ .base = range, .size = range_size }));
+    for (unsigned round = 0; round < 8; round++) {
+        KIT_CHECK(ka_heap_alloc_many(&heap, PAGE, 16, 0, COUNT, blocks) == COUNT);
+        ka_heap_free_many(&heap, PAGE, 16, COUNT, blocks);
+    }
+    unsigned number = ka_magazine_of_class(ka_class_of(PAGE));
+    KIT_EXPECT(ka_magazine_length(ka_heap_magazines(&heap), number) == COUNT);
+    close_heap();
+}
+
 static const kit_case cases[] = {
     { "any count, with magazines", with_magazines },
     { "any count, without", without },
     { "any count, hardened", hardened },
     { "until the heap is empty", until_it_is_empty },
     { "what is not served", what_is_not_served },
+    { "blocks of a page stay in the magazine", pages_stay },
     { "NULLs are passed over", nulls_are_passed_over },
     { "a block twice in the array", doubled_in_the_array },
     { "a foreign pointer in the array", foreign_in_the_array },
