@@ -38,6 +38,8 @@ if(KA_STB)
     target_include_directories(check.elf SYSTEM PRIVATE ${KA_STB})
 endif()
 
+set(KA_BOOTS 2 CACHE STRING "how often the tests boot on each number of CPUs")
+
 set(run ${PROJECT_SOURCE_DIR}/tools/run-kernel.sh ${PROJECT_BINARY_DIR}/check.elf)
 ka_test(kernel/suites env CPUS=2 SECONDS_MAX=300 ${run} heap_max=4M)
 
@@ -52,7 +54,7 @@ if(KA_ARCH STREQUAL "x86_64")
     ka_stress(4 4 1M "-icount shift=0")
     ka_stress(16 16 250K "-icount shift=0")
     ka_stress(4-at-once 4 20K -singlestep)
-    ka_test(kernel/boots ${PROJECT_SOURCE_DIR}/tools/boots.sh ${PROJECT_BINARY_DIR}/check.elf 2)
+    ka_test(kernel/boots ${PROJECT_SOURCE_DIR}/tools/boots.sh ${PROJECT_BINARY_DIR}/check.elf ${KA_BOOTS})
     ka_test(kernel/nodes ${PROJECT_SOURCE_DIR}/tests/kernel/nodes_test.sh ${PROJECT_BINARY_DIR}/check.elf)
     ka_test(kernel/crash ${PROJECT_SOURCE_DIR}/tests/kernel/crash_test.sh ${PROJECT_BINARY_DIR}/check.elf)
     ka_test(kernel/demo ${PROJECT_SOURCE_DIR}/tests/kernel/demo_test.sh ${PROJECT_BINARY_DIR}/demo.elf)
@@ -61,7 +63,7 @@ else()
         ka_stress(2 2 500K "-icount shift=0")
     endif()
     ka_stress(2-at-once 2 50K -singlestep)
-    ka_test(kernel/boots env "CPUS=1 2" ${PROJECT_SOURCE_DIR}/tools/boots.sh ${PROJECT_BINARY_DIR}/check.elf 2)
+    ka_test(kernel/boots env "CPUS=1 2" ${PROJECT_SOURCE_DIR}/tools/boots.sh ${PROJECT_BINARY_DIR}/check.elf ${KA_BOOTS})
 endif()
 
 # The hypervisor: AMD's SVM.

@@ -209,6 +209,11 @@ static void lookaside(void)
         KIT_EXPECT(ka_resize(&list.allocator, object, 72, 8, 73, 8, 0) == NULL);
         ka_free(&list.allocator, object, 72, 8);
         nt_misuse_begin();
+        object = ka_alloc(&list.allocator, 72, 8, 0);
+        ka_free(&list.allocator, object, 73, 8); /* not of this list */
+        KIT_EXPECT(nt_reported.count == 1 && nt_reported.kind == KA_MISUSE_WRONG_SIZE && nt_reported.block == object);
+        ka_free(&list.allocator, object, 72, 8);
+        nt_misuse_begin();
         if (pageable != 0 && nt.hooks != NULL) {
             uint8_t old = nt.hooks->set_irql(2);
             KIT_EXPECT(ka_alloc(&list.allocator, 8, 8, 0) == NULL && nt_reported.kind == KA_MISUSE_CONTEXT);
