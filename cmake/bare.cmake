@@ -80,6 +80,15 @@ if(KA_ARCH STREQUAL "x86_64")
         ${PROJECT_BINARY_DIR}/hypervisor.elf)
 endif()
 
+# The program of docs/bare.md.
+file(READ docs/bare.md document)
+string(REGEX MATCH "```c\n([^`]*)```" document "${document}")
+file(CONFIGURE OUTPUT document.c CONTENT "${CMAKE_MATCH_1}" @ONLY)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS docs/bare.md)
+ka_kernel(document)
+target_sources(document.elf PRIVATE ${PROJECT_BINARY_DIR}/document.c)
+ka_test(kernel/document env KERNEL=${PROJECT_BINARY_DIR}/document.elf ${PROJECT_SOURCE_DIR}/tests/kernel/document_test.sh)
+
 # A kernel in Rust on the same port.
 if(KA_RUST)
     file(GLOB crate CONFIGURE_DEPENDS bindings/rust/src/*.rs bindings/rust/kernel/*.rs docs/rust.md)
