@@ -133,8 +133,7 @@ KA_MUST_USE bool ka_vec_shrink_(void *vec, const ka_shape_ *shape);
 KA_MUST_USE void *ka_vec_push_new_(void *vec, const ka_shape_ *shape);
 KA_MUST_USE void *ka_vec_open_(void *vec, size_t at, const ka_shape_ *shape);
 
-/* A copy of the item at the end; copies of `n` items that do not lie in the vec. */
-KA_MUST_USE bool ka_vec_push_(void *vec, const void *item, const ka_shape_ *shape);
+/* Copies of `n` items, which do not lie in the vec, at the end. */
 KA_MUST_USE bool ka_vec_extend_(void *vec, const void *from, size_t n, const ka_shape_ *shape);
 KA_MUST_USE bool ka_vec_append_(void *vec, void *other, const ka_shape_ *shape);
 KA_MUST_USE bool ka_vec_split_off_(void *vec, size_t at, const ka_shape_ *shape, void *out);
@@ -272,37 +271,37 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
         return ka_vec_shrink_(self_, &name##_shape_);                                      \
     }
 
-#define KA_VEC_IN_(name, T)                                                      \
-    KA_OWNER_RESULT_ bool name##_push(name *self_, T item_)                      \
-    {                                                                            \
-        if (KA_UNLIKELY(self_->len == self_->cap))                               \
-            return ka_vec_push_(self_, &item_, &name##_shape_);                  \
-        self_->items[self_->len++] = item_;                                      \
-        return true;                                                             \
-    }                                                                            \
-                                                                                 \
-    KA_OWNER_RESULT_ T *name##_push_new(name *self_)                             \
-    {                                                                            \
-        return (T *)ka_vec_push_new_(self_, &name##_shape_);                     \
-    }                                                                            \
-                                                                                 \
-    KA_OWNER_RESULT_ bool name##_insert(name *self_, size_t at_, T item_)        \
-    {                                                                            \
-        T *gap_ = (T *)ka_vec_open_(self_, at_, &name##_shape_);                 \
-        if (gap_ == NULL)                                                        \
-            return false;                                                        \
-        *gap_ = item_;                                                           \
-        return true;                                                             \
-    }                                                                            \
-                                                                                 \
-    KA_OWNER_RESULT_ bool name##_extend(name *self_, T const *items_, size_t n_) \
-    {                                                                            \
-        return ka_vec_extend_(self_, items_, n_, &name##_shape_);                \
-    }                                                                            \
-                                                                                 \
-    KA_OWNER_RESULT_ bool name##_append(name *self_, name *other_)               \
-    {                                                                            \
-        return ka_vec_append_(self_, other_, &name##_shape_);                    \
+#define KA_VEC_IN_(name, T)                                                                      \
+    KA_OWNER_RESULT_ bool name##_push(name *self_, T item_)                                      \
+    {                                                                                            \
+        if (KA_UNLIKELY(self_->len == self_->cap) && !ka_vec_reserve_(self_, 1, &name##_shape_)) \
+            return false;                                                                        \
+        self_->items[self_->len++] = item_;                                                      \
+        return true;                                                                             \
+    }                                                                                            \
+                                                                                                 \
+    KA_OWNER_RESULT_ T *name##_push_new(name *self_)                                             \
+    {                                                                                            \
+        return (T *)ka_vec_push_new_(self_, &name##_shape_);                                     \
+    }                                                                                            \
+                                                                                                 \
+    KA_OWNER_RESULT_ bool name##_insert(name *self_, size_t at_, T item_)                        \
+    {                                                                                            \
+        T *gap_ = (T *)ka_vec_open_(self_, at_, &name##_shape_);                                 \
+        if (gap_ == NULL)                                                                        \
+            return false;                                                                        \
+        *gap_ = item_;                                                                           \
+        return true;                                                                             \
+    }                                                                                            \
+                                                                                                 \
+    KA_OWNER_RESULT_ bool name##_extend(name *self_, T const *items_, size_t n_)                 \
+    {                                                                                            \
+        return ka_vec_extend_(self_, items_, n_, &name##_shape_);                                \
+    }                                                                                            \
+                                                                                                 \
+    KA_OWNER_RESULT_ bool name##_append(name *self_, name *other_)                               \
+    {                                                                                            \
+        return ka_vec_append_(self_, other_, &name##_shape_);                                    \
     }
 
 #define KA_VEC_OUT_(name, T)                                                    \

@@ -129,15 +129,6 @@ void *ka_vec_open_(void *self, size_t at, const ka_shape_ *shape)
     return vec_place(vec, shape, at);
 }
 
-bool ka_vec_push_(void *self, const void *item, const ka_shape_ *shape)
-{
-    ka_vec_view_ *vec = (ka_vec_view_ *)self;
-    if (!ka_vec_reserve_(vec, 1, shape))
-        return false;
-    ka_bytes_append_(vec->items, vec->len++, item, 1, shape->size);
-    return true;
-}
-
 bool ka_vec_extend_(void *self, const void *from, size_t n, const ka_shape_ *shape)
 {
     ka_vec_view_ *vec = (ka_vec_view_ *)self;

@@ -3,6 +3,7 @@
 #include <ka/sort.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "kit.h"
 
@@ -30,8 +31,9 @@ static int wide_compare(wide const *a, wide const *b)
 
 KA_SORT(wide_sort, wide, wide_compare)
 KA_SORT(double_sort, double, KA_COMPARE_NUMBERS)
+KA_SORT(plain_sort, uint32_t, KA_COMPARE_NUMBERS)
 
-static uint32_t items[LARGE], model[LARGE];
+static uint32_t items[LARGE], plain[LARGE], model[LARGE];
 
 static int by_number(const void *a, const void *b)
 {
@@ -97,11 +99,13 @@ static bool sorts(pattern *fill, kit_random *random, size_t n)
     compares = 0;
     number_sort(items, n);
     bool short_enough = compares <= compares_at_most(n);
+    memcpy(plain, model, n * sizeof *plain);
+    plain_sort(plain, n);
     qsort(model, n, sizeof *model, by_number);
     for (size_t i = 0; i < n; i++)
-        if (items[i] != model[i])
+        if (items[i] != model[i] || plain[i] != model[i])
             return false;
-    return short_enough && number_sort_run(items, n) == n;
+    return short_enough && number_sort_run(items, n) == n && plain_sort_run(plain, n) == n;
 }
 
 static void every_small_size(void)
@@ -182,6 +186,41 @@ static void heapsort_by_itself(void)
     }
 }
 
+/* A network that sorts all rows of zeros and ones sorts all rows. */
+static void networks(void)
+{
+    uint32_t row[16];
+    for (uint32_t n = 8; n <= 16; n += 8)
+        for (uint32_t bits = 0; bits < 1u << n; bits++) {
+            uint32_t ones = 0;
+            for (uint32_t i = 0; i < n; i++)
+                ones += row[i] = bits >> i & 1;
+            plain_sort_part_(row, n, n);
+            for (uint32_t i = 0; i < n; i++)
+                KIT_CHECK(row[i] == (i >= n - ones));
+        }
+}
+
+/* A part takes a network over what is behind it, which stays behind it, and none where there is not enough. */
+static void parts_of_an_array(void)
+{
+    uint32_t row[17] = { 3, 1, 2, 4, 9, 5, 7, 8, 6, 11, 10 };
+    plain_sort_part_(row, 3, 11);
+    for (uint32_t i = 0; i < 4; i++)
+        KIT_CHECK(row[i] == i + 1);
+    KIT_CHECK(row[8] == 6 && row[9] == 11 && row[10] == 10);
+    for (uint32_t n = 0; n <= 16; n++)
+        for (uint32_t room = n; room <= 16; room++) {
+            for (uint32_t i = 0; i < 17; i++)
+                row[i] = i < n ? n - i : 100 - i;
+            plain_sort_part_(row, n, room);
+            for (uint32_t i = 0; i < n; i++)
+                KIT_CHECK(row[i] == i + 1);
+            for (uint32_t i = room; i < 17; i++)
+                KIT_CHECK(row[i] == 100 - i);
+        }
+}
+
 static void wide_items(void)
 {
     enum { N = 2000 };
@@ -203,7 +242,8 @@ static void wide_items(void)
 static const kit_case cases[] = {
     { "every_small_size", every_small_size },     { "large", large },
     { "in_order_is_linear", in_order_is_linear }, { "against_an_adversary", against_an_adversary },
-    { "heapsort_by_itself", heapsort_by_itself }, { "wide_items", wide_items },
+    { "heapsort_by_itself", heapsort_by_itself }, { "networks", networks },
+    { "parts_of_an_array", parts_of_an_array },   { "wide_items", wide_items },
 };
 
 int main(void)
