@@ -25,6 +25,8 @@
  *                                                  which stops. O(n log len) and, where n is not less than len, O(n)
  *   bool name_reserve(name *queue, size_t more)    the next `more` items need no memory: any context. O(cap)
  *   bool name_reserve_with(name *queue, size_t more, flags)
+ *   bool name_shrink(name *queue)                  gives back the room behind the last slot in use, all if it is empty:
+ *                                                  items stay in their slots, as handles name them. O(cap)
  *   KA_PRIORITY_QUEUE_VEC(name, vec), on a line below, for a type of ka/vec.h with the same items:
  *   bool name_append(name *queue, vec *from)       moves all items of a vec in; `*from` is empty and keeps its block
  *
@@ -91,6 +93,8 @@ typedef struct ka_priority_queue_slot_ {
 } ka_priority_queue_slot_;
 
 KA_MUST_USE bool ka_priority_queue_reserve_(void *queue, size_t more, const ka_shape_ *shape, ka_flags flags);
+
+KA_MUST_USE bool ka_priority_queue_shrink_(void *queue, const ka_shape_ *shape);
 
 /* A slot with a serial at the end of the heap, for an item to be put in; there is room. */
 KA_MUST_USE size_t ka_priority_queue_open_(void *queue);
@@ -167,6 +171,11 @@ KA_END_DECLS
         return name##_reserve_with(self_, more_, 0);                                                             \
     }                                                                                                            \
                                                                                                                  \
+    KA_OWNER_CALL_ bool name##_shrink(name *self_)                                                               \
+    {                                                                                                            \
+        return ka_priority_queue_shrink_(self_, &name##_shape_);                                                 \
+    }                                                                                                            \
+                                                                                                                 \
     KA_OWNER_CALL_ void name##_clear(name *self_)                                                                \
     {                                                                                                            \
         while (self_->len != 0)                                                                                  \
@@ -181,53 +190,60 @@ KA_END_DECLS
         ka_priority_queue_free_(&taken_, &name##_shape_);                                                        \
     }
 
-/* `slot_` goes up or down from `place_`; the slots between move one level. */
-#define KA_PRIORITY_QUEUE_SIFT_(name, T, compare)                                                                 \
-    KA_OWNER_RESULT_ bool name##_before_(const name *self_, size_t a_, size_t b_)                                 \
-    {                                                                                                             \
-        int order_ = compare(&self_->items[a_], &self_->items[b_]);                                               \
-        return order_ < 0 || (order_ == 0 && self_->slots[a_].serial < self_->slots[b_].serial);                  \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_CALL_ void name##_place_(name *self_, size_t place_, uint32_t slot_)                                 \
-    {                                                                                                             \
-        self_->order[place_] = slot_;                                                                             \
-        self_->slots[slot_].place = place_;                                                                       \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_CALL_ void name##_up_(name *self_, size_t place_)                                                    \
-    {                                                                                                             \
-        uint32_t slot_ = self_->order[place_];                                                                    \
-        for (size_t above_; place_ != 0; place_ = above_) {                                                       \
-            above_ = (place_ - 1) / 2;                                                                            \
-            if (!name##_before_(self_, slot_, self_->order[above_]))                                              \
-                break;                                                                                            \
-            name##_place_(self_, place_, self_->order[above_]);                                                   \
-        }                                                                                                         \
-        name##_place_(self_, place_, slot_);                                                                      \
-    }                                                                                                             \
-                                                                                                                  \
-    KA_OWNER_CALL_ void name##_down_(name *self_, size_t place_)                                                  \
-    {                                                                                                             \
-        uint32_t slot_ = self_->order[place_];                                                                    \
-        for (size_t below_; (below_ = 2 * place_ + 1) < self_->len; place_ = below_) {                            \
-            below_ +=                                                                                             \
-                below_ + 1 < self_->len && name##_before_(self_, self_->order[below_ + 1], self_->order[below_]); \
-            if (!name##_before_(self_, self_->order[below_], slot_))                                              \
-                break;                                                                                            \
-            name##_place_(self_, place_, self_->order[below_]);                                                   \
-        }                                                                                                         \
-        name##_place_(self_, place_, slot_);                                                                      \
-    }                                                                                                             \
-                                                                                                                  \
-    /* Where the item belongs, up or down. */                                                                     \
-    KA_OWNER_CALL_ void name##_settle_(name *self_, size_t place_)                                                \
-    {                                                                                                             \
-        if (place_ >= self_->len)                                                                                 \
-            return;                                                                                               \
-        uint32_t slot_ = self_->order[place_];                                                                    \
-        name##_up_(self_, place_);                                                                                \
-        name##_down_(self_, self_->slots[slot_].place);                                                           \
+/* A slot goes up from `place_`, not beyond `top_`; the slots between move one level down. On the way down the lesser of
+ * two goes up until there is none, and then the slot goes up to where it belongs, mostly near: one compare for a level,
+ * whose outcome is added and not branched on (Floyd's heapsort, as in C++'s and Rust's libraries). */
+#define KA_PRIORITY_QUEUE_SIFT_(name, T, compare)                                            \
+    KA_OWNER_RESULT_ bool name##_before_(const name *self_, size_t a_, size_t b_)            \
+    {                                                                                        \
+        int order_ = compare(&self_->items[a_], &self_->items[b_]);                          \
+        if (KA_UNLIKELY(order_ == 0))                                                        \
+            return self_->slots[a_].serial < self_->slots[b_].serial;                        \
+        return order_ < 0;                                                                   \
+    }                                                                                        \
+                                                                                             \
+    KA_OWNER_CALL_ void name##_place_(name *self_, size_t place_, uint32_t slot_)            \
+    {                                                                                        \
+        self_->order[place_] = slot_;                                                        \
+        self_->slots[slot_].place = place_;                                                  \
+    }                                                                                        \
+                                                                                             \
+    KA_OWNER_CALL_ void name##_up_(name *self_, size_t place_, size_t top_)                  \
+    {                                                                                        \
+        uint32_t slot_ = self_->order[place_];                                               \
+        for (size_t above_; place_ != top_; place_ = above_) {                               \
+            above_ = (place_ - 1) / 2;                                                       \
+            if (!name##_before_(self_, slot_, self_->order[above_]))                         \
+                break;                                                                       \
+            name##_place_(self_, place_, self_->order[above_]);                              \
+        }                                                                                    \
+        name##_place_(self_, place_, slot_);                                                 \
+    }                                                                                        \
+                                                                                             \
+    KA_OWNER_CALL_ void name##_down_(name *self_, size_t place_)                             \
+    {                                                                                        \
+        uint32_t slot_ = self_->order[place_];                                               \
+        size_t top_ = place_, below_;                                                        \
+        for (; (below_ = 2 * place_ + 2) < self_->len; place_ = below_) {                    \
+            below_ -= name##_before_(self_, self_->order[below_ - 1], self_->order[below_]); \
+            name##_place_(self_, place_, self_->order[below_]);                              \
+        }                                                                                    \
+        if (below_ == self_->len) { /* one is alone */                                       \
+            name##_place_(self_, place_, self_->order[below_ - 1]);                          \
+            place_ = below_ - 1;                                                             \
+        }                                                                                    \
+        self_->order[place_] = slot_;                                                        \
+        name##_up_(self_, place_, top_);                                                     \
+    }                                                                                        \
+                                                                                             \
+    /* Where the item belongs, up or down. */                                                \
+    KA_OWNER_CALL_ void name##_settle_(name *self_, size_t place_)                           \
+    {                                                                                        \
+        if (place_ >= self_->len)                                                            \
+            return;                                                                          \
+        uint32_t slot_ = self_->order[place_];                                               \
+        name##_up_(self_, place_, 0);                                                        \
+        name##_down_(self_, self_->slots[slot_].place);                                      \
     }
 
 #define KA_PRIORITY_QUEUE_IN_(name, T)                                                                     \
@@ -238,7 +254,7 @@ KA_END_DECLS
         out_->slot = ka_priority_queue_open_(self_);                                                       \
         out_->serial = self_->serial;                                                                      \
         self_->items[out_->slot] = item_;                                                                  \
-        name##_up_(self_, self_->len - 1);                                                                 \
+        name##_up_(self_, self_->len - 1, 0);                                                              \
         return true;                                                                                       \
     }                                                                                                      \
                                                                                                            \
@@ -258,7 +274,7 @@ KA_END_DECLS
             size_t slot_ = ka_priority_queue_open_(self_);                                                 \
             self_->items[slot_] = items_[i_];                                                              \
             if (n_ < before_)                                                                              \
-                name##_up_(self_, self_->len - 1);                                                         \
+                name##_up_(self_, self_->len - 1, 0);                                                      \
         }                                                                                                  \
         if (n_ >= before_) /* all at once, from the lowest level up */                                     \
             for (size_t place_ = self_->len / 2; place_-- > 0;)                                            \

@@ -107,6 +107,29 @@ bool ka_priority_queue_reserve_(void *self, size_t more, const ka_shape_ *shape,
     return (twice > quarter && queue_grow(queue, twice, shape, flags)) || queue_grow(queue, quarter, shape, flags);
 }
 
+bool ka_priority_queue_shrink_(void *self, const ka_shape_ *shape)
+{
+    queue_view *queue = (queue_view *)self;
+    queue_view made = { NULL, queue->len, 0, queue->allocator, NULL, NULL, queue->serial };
+    size_t cap = queue->cap, kept = 0;
+    while (cap != 0 && queue->slots[cap - 1].serial == 0)
+        cap--;
+    if (cap == queue->cap)
+        return true;
+    if (cap != 0) {
+        if (!queue_block(&made, cap, shape, 0))
+            return false;
+        ka_copy(made.items, queue->items, cap * shape->size);
+        ka_copy(made.slots, queue->slots, cap * sizeof *made.slots);
+        for (size_t place = 0; place < queue->cap; place++)
+            if (queue->order[place] < cap) /* else it is free */
+                made.order[kept++] = queue->order[place];
+    }
+    queue_release(queue, shape);
+    *queue = made;
+    return true;
+}
+
 size_t ka_priority_queue_open_(void *self)
 {
     queue_view *queue = (queue_view *)self;

@@ -230,6 +230,40 @@ static void room_and_alignment(void)
     KIT_CHECK(kit_malloc_clean(&memory));
 }
 
+static void shrinks_to_the_last_slot(void)
+{
+    start();
+    int_queue queue = { 0 };
+    KIT_CHECK(int_queue_shrink(&queue) && queue.items == NULL);
+    queue = int_queue_in(heap);
+    int_queue_handle handle[20], more;
+    int out;
+    for (int i = 0; i < 20; i++)
+        KIT_CHECK(int_queue_push_handle(&queue, 20 - i, &handle[i]));
+    KIT_CHECK(queue.cap == 32);
+    give_out(true);
+    KIT_CHECK(!int_queue_shrink(&queue) && queue.cap == 32);
+    give_out(false);
+    KIT_CHECK(int_queue_shrink(&queue) && queue.cap == 20 && int_queue_check(&queue) == NULL);
+    size_t allocs = memory.allocs;
+    KIT_CHECK(int_queue_shrink(&queue) && memory.allocs == allocs);
+    for (int i = 0; i < 20; i++) /* those that stay: 3, 4, 9 */
+        if (i != 3 && i != 4 && i != 9)
+            KIT_CHECK(int_queue_remove(&queue, handle[i], &out) && out == 20 - i);
+    KIT_CHECK(int_queue_shrink(&queue) && queue.cap == 10 && int_queue_check(&queue) == NULL);
+    KIT_CHECK(*int_queue_get(&queue, handle[3]) == 17 && *int_queue_get(&queue, handle[9]) == 11);
+    KIT_CHECK(!int_queue_get(&queue, handle[5]) && !int_queue_get(&queue, handle[19]));
+    for (int i = 0; i < 7; i++)
+        KIT_CHECK(int_queue_push_handle(&queue, i, &more) && int_queue_check(&queue) == NULL);
+    KIT_CHECK(queue.cap == 10 && !int_queue_get(&queue, handle[5]));
+    while (!int_queue_is_empty(&queue))
+        KIT_CHECK(int_queue_pop(&queue, &out));
+    KIT_CHECK(out == 17 && int_queue_shrink(&queue) && queue.items == NULL && int_queue_check(&queue) == NULL);
+    KIT_CHECK(int_queue_push_handle(&queue, 1, &more) && !int_queue_get(&queue, handle[0]));
+    int_queue_drop(&queue);
+    KIT_CHECK(kit_malloc_clean(&memory));
+}
+
 /* The n-th allocation fails, for every n, of filling, cloning, and adding a vec. */
 static void nth_allocation_fails(void)
 {
@@ -389,7 +423,7 @@ static bool step(kit_random *random, int_queue *queue, int_queue_handle *gone)
         return int_queue_replace(queue, any->handle, number) && !int_queue_replace(queue, *gone, number);
     default: {
         if (kit_below(random, 16) != 0)
-            return true;
+            return int_queue_shrink(queue) || queue->items != NULL;
         int_queue copy = { 0 };
         if (!int_queue_clone(&copy, queue, heap))
             return copy.items == NULL;
@@ -432,6 +466,7 @@ static const kit_case cases[] = {
     { "handles", handles },
     { "from_a_vec", from_a_vec },
     { "room_and_alignment", room_and_alignment },
+    { "shrinks_to_the_last_slot", shrinks_to_the_last_slot },
     { "nth_allocation_fails", nth_allocation_fails },
     { "check_finds_damage", check_finds_damage },
     { "stops_at_callers_errors", stops_at_callers_errors },
