@@ -104,7 +104,8 @@
 #define KA_SORT_NETWORK_(name, T, compare)                                \
     KA_OWNER_CALL_ void name##_exchange_(T *items_, size_t a_, size_t b_) \
     {                                                                     \
-        T left_ = items_[a_], right_ = items_[b_];                        \
+        T left_ = items_[a_];                                             \
+        T right_ = items_[b_];                                            \
         bool swap_ = compare(&right_, &left_) < 0;                        \
         items_[a_] = swap_ ? right_ : left_;                              \
         items_[b_] = swap_ ? left_ : right_;                              \
@@ -195,7 +196,8 @@
         size_t waiting_ = 0, budget_ = ka_sort_budget_(n_);                                                   \
         if (name##_run(items_, n_) == n_)                                                                     \
             return;                                                                                           \
-        T *first_ = items_, *end_ = items_ + n_;                                                              \
+        T *first_ = items_;                                                                                   \
+        T *end_ = items_ + n_;                                                                                \
         for (;;) {                                                                                            \
             if (n_ <= KA_SORT_SMALL_MAX_ || n_ > budget_ || waiting_ == KA_SORT_DEPTH_) {                     \
                 if (n_ <= KA_SORT_SMALL_MAX_)                                                                 \

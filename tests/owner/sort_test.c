@@ -32,6 +32,7 @@ static int wide_compare(wide const *a, wide const *b)
 KA_SORT(wide_sort, wide, wide_compare)
 KA_SORT(double_sort, double, KA_COMPARE_NUMBERS)
 KA_SORT(plain_sort, uint32_t, KA_COMPARE_NUMBERS)
+KA_SORT(pointer_sort, const uint32_t *, KA_COMPARE_NUMBERS)
 
 static uint32_t items[LARGE], plain[LARGE], model[LARGE];
 
@@ -221,6 +222,18 @@ static void parts_of_an_array(void)
         }
 }
 
+static void pointers(void)
+{
+    enum { N = 1000 };
+    static const uint32_t *row[N];
+    for (size_t i = 0; i < N; i++)
+        row[i] = &items[i * 7 % N];
+    pointer_sort(row, N);
+    KIT_CHECK(pointer_sort_run(row, N) == N);
+    for (size_t i = 0; i < N; i++)
+        KIT_CHECK(row[i] == &items[i]);
+}
+
 static void wide_items(void)
 {
     enum { N = 2000 };
@@ -240,10 +253,15 @@ static void wide_items(void)
 }
 
 static const kit_case cases[] = {
-    { "every_small_size", every_small_size },     { "large", large },
-    { "in_order_is_linear", in_order_is_linear }, { "against_an_adversary", against_an_adversary },
-    { "heapsort_by_itself", heapsort_by_itself }, { "networks", networks },
-    { "parts_of_an_array", parts_of_an_array },   { "wide_items", wide_items },
+    { "every_small_size", every_small_size },
+    { "large", large },
+    { "in_order_is_linear", in_order_is_linear },
+    { "against_an_adversary", against_an_adversary },
+    { "heapsort_by_itself", heapsort_by_itself },
+    { "networks", networks },
+    { "parts_of_an_array", parts_of_an_array },
+    { "pointers", pointers },
+    { "wide_items", wide_items },
 };
 
 int main(void)
