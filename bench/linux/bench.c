@@ -15,11 +15,17 @@
 #include <ka/heap.h>
 #include <ka/linux.h>
 
+#include "bench.h"
+
 enum { RUNS = 5, HEAP_BYTES = 160 << 20, LIVE_MAX = 100000 };
 
-static ka_heap heap;
-static ka_cache cache;
-static struct kmem_cache *kernel_cache;
+static bool cross;
+module_param(cross, bool, 0);
+MODULE_PARM_DESC(cross, "count blocks that one CPU takes and another gives back, and nothing else: see cross.c (N)");
+
+ka_heap bench_heap;
+ka_cache bench_cache;
+struct kmem_cache *bench_kernel_cache;
 static void **blocks;
 
 typedef struct workload {
@@ -104,20 +110,20 @@ static inline u32 next_random(u32 *state)
 #define KMALLOC_GIVE(block, size) kfree(block)
 SUBJECT(kmalloc, KMALLOC_TAKE, KMALLOC_GIVE);
 
-#define CACHE_TAKE(size)        kmem_cache_alloc(kernel_cache, GFP_KERNEL)
-#define CACHE_GIVE(block, size) kmem_cache_free(kernel_cache, block)
+#define CACHE_TAKE(size)        kmem_cache_alloc(bench_kernel_cache, GFP_KERNEL)
+#define CACHE_GIVE(block, size) kmem_cache_free(bench_kernel_cache, block)
 SUBJECT(kmem_cache, CACHE_TAKE, CACHE_GIVE);
 
 #define INTERFACE_TAKE(size)        ka_alloc(ka_kmalloc, size, 16, 0)
 #define INTERFACE_GIVE(block, size) ka_free(ka_kmalloc, block, size, 16)
 SUBJECT(ka_kmalloc, INTERFACE_TAKE, INTERFACE_GIVE);
 
-#define HEAP_TAKE(size)        ka_heap_alloc(&heap, size, 16, 0)
-#define HEAP_GIVE(block, size) ka_heap_free(&heap, block, size, 16)
+#define HEAP_TAKE(size)        ka_heap_alloc(&bench_heap, size, 16, 0)
+#define HEAP_GIVE(block, size) ka_heap_free(&bench_heap, block, size, 16)
 SUBJECT(ka_heap, HEAP_TAKE, HEAP_GIVE);
 
-#define OBJECT_TAKE(size)        ka_cache_alloc(&cache, 0)
-#define OBJECT_GIVE(block, size) ka_cache_free(&cache, block)
+#define OBJECT_TAKE(size)        ka_cache_alloc(&bench_cache, 0)
+#define OBJECT_GIVE(block, size) ka_cache_free(&bench_cache, block)
 SUBJECT(ka_cache, OBJECT_TAKE, OBJECT_GIVE);
 
 static void print(const char *name, size_t size, const char *subject, u64 ticks, size_t pairs)
@@ -142,12 +148,12 @@ static void measure_bulk(size_t size)
     for (unsigned run = 0; run < RUNS; run++) {
         u64 start = rdtsc_ordered();
         for (unsigned i = 0; i < 100; i++)
-            if (kmem_cache_alloc_bulk(kernel_cache, GFP_KERNEL, 64, blocks) == 64)
-                kmem_cache_free_bulk(kernel_cache, 64, blocks);
+            if (kmem_cache_alloc_bulk(bench_kernel_cache, GFP_KERNEL, 64, blocks) == 64)
+                kmem_cache_free_bulk(bench_kernel_cache, 64, blocks);
         kernel = min(kernel, rdtsc_ordered() - start);
         start = rdtsc_ordered();
         for (unsigned i = 0; i < 100; i++)
-            ka_heap_free_many(&heap, size, 16, ka_heap_alloc_many(&heap, size, 16, 0, 64, blocks), blocks);
+            ka_heap_free_many(&bench_heap, size, 16, ka_heap_alloc_many(&bench_heap, size, 16, 0, 64, blocks), blocks);
         ours = min(ours, rdtsc_ordered() - start);
     }
     print("bulk of 64", size, "kmem_cache", kernel, 6400);
@@ -156,19 +162,23 @@ static void measure_bulk(size_t size)
 
 static void measure_size(size_t size)
 {
-    kernel_cache = kmem_cache_create("ka_bench", (unsigned)size, 16, 0, NULL);
-    if (kernel_cache == NULL || !ka_cache_init(&cache, &(ka_cache_options){ .inner = &heap.allocator, .size = size }))
+    bench_kernel_cache = kmem_cache_create("ka_bench", (unsigned)size, 16, 0, NULL);
+    ka_cache_options options = { .inner = &bench_heap.allocator, .size = size };
+    if (bench_kernel_cache == NULL || !ka_cache_init(&bench_cache, &options))
         return;
-    for (size_t i = 0; i < ARRAY_SIZE(kmalloc_workloads); i++) {
+    for (size_t i = 0; !cross && i < ARRAY_SIZE(kmalloc_workloads); i++) {
         measure("kmalloc", &kmalloc_workloads[i], size);
         measure("kmem_cache", &kmem_cache_workloads[i], size);
         measure("ka_kmalloc", &ka_kmalloc_workloads[i], size);
         measure("ka_heap", &ka_heap_workloads[i], size);
         measure("ka_cache", &ka_cache_workloads[i], size);
     }
-    measure_bulk(size);
-    kmem_cache_destroy(kernel_cache);
-    ka_cache_fini(&cache);
+    if (cross)
+        bench_cross(size);
+    else
+        measure_bulk(size);
+    kmem_cache_destroy(bench_kernel_cache);
+    ka_cache_fini(&bench_cache);
 }
 
 static int __init start(void)
@@ -177,14 +187,14 @@ static int __init start(void)
     char *memory = vmalloc(HEAP_BYTES);
     blocks = vmalloc(LIVE_MAX * sizeof *blocks);
     if (memory == NULL || blocks == NULL ||
-        !ka_heap_init(&heap, &(ka_heap_options){ .base = memory, .size = HEAP_BYTES })) {
+        !ka_heap_init(&bench_heap, &(ka_heap_options){ .base = memory, .size = HEAP_BYTES })) {
         vfree(memory);
         vfree(blocks);
         return -ENOMEM;
     }
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
         measure_size(sizes[i]);
-    ka_heap_fini(&heap);
+    ka_heap_fini(&bench_heap);
     vfree(memory);
     vfree(blocks);
     return 0;
