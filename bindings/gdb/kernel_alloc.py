@@ -650,7 +650,7 @@ class Variables:
 variables = Variables()
 
 BY_NAME = {"heap": "ka_heap", "region": "ka_region", "locked": "ka_locked", "tagged": "ka_tagged",
-           "failing": "ka_failing"}
+           "failing": "ka_failing", "guard": "ka_guard"}
 
 
 def allocator_of(value):
@@ -670,7 +670,7 @@ def allocator_of(value):
             if kind not in BY_NAME:
                 raise gdb.GdbError("an allocator of kind '%s': its memory cannot be shown" % kind)
             value = at_address(value.address, BY_NAME[kind])
-        elif name in ("ka_locked", "ka_tagged", "ka_failing"):
+        elif name in ("ka_locked", "ka_tagged", "ka_failing", "ka_guard"):
             value = value["inner"]
         else:
             raise gdb.GdbError("'%s' is no heap, region, or layer around one" % name)
@@ -709,7 +709,17 @@ class KaCommand(gdb.Command):
         super().__init__("ka", gdb.COMMAND_DATA, prefix=True)
 
 
-class HeapCommand(gdb.Command):
+class Question(gdb.Command):
+    """A command that reads memory."""
+
+    def invoke(self, argument, from_tty):
+        try:
+            self.answer(argument)
+        except gdb.MemoryError as error:
+            raise gdb.GdbError("%s: is there a process, a core file, or a kernel behind a stub?" % error)
+
+
+class HeapCommand(Question):
     """ka heap [EXPRESSION]: what a heap or region holds: live, kept, free, by class of size.
 
     EXPRESSION is a ka_heap, a ka_region, or a ka_allocator that is one or is around one, or a pointer to it. Without
@@ -718,14 +728,14 @@ class HeapCommand(gdb.Command):
     def __init__(self):
         super().__init__("ka heap", gdb.COMMAND_DATA, gdb.COMPLETE_EXPRESSION)
 
-    def invoke(self, argument, from_tty):
+    def answer(self, argument):
         for name, heap in heaps_of(argument):
             print(heading(name, heap))
             for line in heap.report():
                 print("  " + line)
 
 
-class MapCommand(gdb.Command):
+class MapCommand(Question):
     """ka map [EXPRESSION]: a picture of a heap or region as text.
 
     '#' is live, '+' is freed and kept for the next request, '.' is free, ' ' has no memory behind it, '=' is the heap's
@@ -784,14 +794,14 @@ class MapCommand(gdb.Command):
             for start in range(0, len(row), self.COLUMNS):
                 yield "|%s|" % row[start:start + self.COLUMNS]
 
-    def invoke(self, argument, from_tty):
+    def answer(self, argument):
         for name, heap in heaps_of(argument):
             print(heading(name, heap))
             for line in self.draw(heap.blocks()):
                 print("  " + line)
 
 
-class BlockCommand(gdb.Command):
+class BlockCommand(Question):
     """ka block ADDRESS: which heap an address lies in, in which block, and who has that.
 
     Looks into all variables that are heaps, regions, caches and reserves."""
@@ -808,7 +818,7 @@ class BlockCommand(gdb.Command):
             except gdb.GdbError:
                 pass
 
-    def invoke(self, argument, from_tty):
+    def answer(self, argument):
         if not argument:
             raise gdb.GdbError("usage: ka block ADDRESS")
         address = int(gdb.parse_and_eval(argument).cast(gdb.lookup_type("unsigned long")))
@@ -834,7 +844,7 @@ class BlockCommand(gdb.Command):
                     print("  %s, of %s: %s at %#x" % (place, name, type_name, int(value.address)))
 
 
-class LeaksCommand(gdb.Command):
+class LeaksCommand(Question):
     """ka leaks [EXPRESSION]: the blocks that are live, by size, with some of their addresses; and who has them, by tag.
 
     EXPRESSION is a heap or region as for `ka heap`, or a ka_tag_group. Without it: all there are."""
@@ -862,7 +872,7 @@ class LeaksCommand(gdb.Command):
         for row in tag_rows(value):
             print("  " + row)
 
-    def invoke(self, argument, from_tty):
+    def answer(self, argument):
         if argument:
             value = gdb.parse_and_eval(argument)
             if value.type.strip_typedefs().code == gdb.TYPE_CODE_PTR and not is_null(value):

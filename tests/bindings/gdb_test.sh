@@ -7,9 +7,9 @@ suite=gdb
 . tests/bindings/gdb/says.sh
 
 # gdb finds the script by the program's name: PROGRAM-gdb.py beside it.
-build() # NAME
+build() # NAME [SOURCE [OPTION]]
 {
-    gcc -std=c11 -D_GNU_SOURCE -g -O1 -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user "tests/bindings/gdb/$1.c" \
+    gcc -std=c11 -D_GNU_SOURCE -g "${3--O1}" -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user "${2-tests/bindings/gdb/$1.c}" \
         src/*/*.c ports/user/port.c ports/user/pages.c ports/user/threads.c -pthread -o "$work/$1"
     cp bindings/gdb/kernel_alloc.py "$work/$1-gdb.py"
 }
@@ -81,7 +81,7 @@ for kind in process "core file"; do
     shows "$where: a run of a heap" " blocks and 1 run; peak "
     shows "$where: what a hardened heap keeps aside" "      32        1        0        1      127"
     shows "$where: a region" "live              560 bytes in 2 blocks; peak 1,584"
-    shows "$where: a region behind two layers" "&layers.allocator: ka_region at "
+    shows "$where: a region behind three layers" "&layers.allocator: ka_region at "
     shows "$where: a picture of a region" "|###.............................................................|"
     shows "$where: magazines in the picture of a heap" "|================================================================|"
     shows "$where: a run in it" "|################################################################|"
@@ -109,8 +109,25 @@ asks()
     echo "$1" >"$work/ask"
     gdb_says "$work/ask" "$work/heaps" "$work/core"
 }
+asks "ka heap *(ka_heap *)16" && shows "what cannot be read" "is there a process, a core file, or a kernel behind a stub?"
 asks "ka heap never_made" && shows "a heap that is not made" "is not made yet"
 asks "ka heap 5" && shows "what is no heap" "'int' is no heap, region, or layer around one"
 asks "ka map &sessions.allocator" && shows "another allocator" "an allocator of kind 'cache': its memory cannot be shown"
 asks "ka block" && shows "no address" "usage: ka block ADDRESS"
+
+# The document's example: what is asked there is answered so. Addresses do not count.
+sed -n '/^```c$/,/^```$/p' docs/gdb.md | sed '/^```/d' >"$work/document.c"
+sed -n '/^\$ gcc/,/^```$/p' docs/gdb.md | sed '1d; /^```$/d; /^\.\.\.$/d' >"$work/session"
+build document "$work/document.c" -O0
+sed -n 's/^(gdb) //p' "$work/session" >"$work/ask"
+gdb_says "$work/ask" "$work/document"
+without_addresses() { sed 's/0x[0-9a-f]*/0x/g' "$@"; }
+without_addresses "$work/words" >"$work/said"
+without_addresses "$work/session" | grep -v '^(gdb)' >"$work/promised"
+missing=$(grep -vxF -f "$work/said" "$work/promised" || true)
+[ -z "$missing" ] && [ -s "$work/promised" ] && s=0 || s=1
+printf 'not said:\n%s\nsaid:\n' "$missing" | cat - "$work/said" >"$work/words"
+result "the document's example" "$s"
+"$work/document" && s=0 || s=$?
+result "the document's example by itself" "$s"
 plan

@@ -40,6 +40,13 @@ result "and a soname" "$s"
 try "find_package" cmake_project installed -DCMAKE_PREFIX_PATH="$work/root/usr"
 try "find_package: the static library" says "$work/installed/consumer"
 try "find_package: the shared library" says "$work/installed/consumer_shared"
+mkdir "$work/document"
+sed -n '/^```cmake$/,/^```$/p' docs/consumers.md | sed '/^```/d' >"$work/document/CMakeLists.txt"
+sed -n '/^```c$/,/^```$/p' docs/consumers.md | sed '/^```/d' >"$work/document/main.c"
+document() { cmake -G Ninja -S "$work/document" -B "$work/document/build" -DCMAKE_PREFIX_PATH="$work/root/usr" &&
+    cmake --build "$work/document/build"; }
+try "the document's example" document
+try "the document's example: it runs" says "$work/document/build/consumer"
 try "add_subdirectory" cmake_project subdirectory
 try "add_subdirectory: it runs" says "$work/subdirectory/consumer"
 try "FetchContent" cmake_project fetched

@@ -67,6 +67,12 @@ for machine in x86_64 aarch64; do
     result "compiles for $machine" "$s"
 done
 
+suite="docs/windows.md"
+awk '/^```c$/ { inside = !seen++; next } /^```$/ { inside = 0 } inside' docs/windows.md >"$work/document.c"
+x86_64-w64-mingw32-gcc -std=gnu11 -O2 -Wall -Wextra -Wno-multichar -Werror -ffreestanding -Iinclude \
+    -isystem /usr/share/mingw-w64/include/ddk -c "$work/document.c" -o "$work/document.o" >"$work/words" 2>&1 && s=0 || s=$?
+result "its driver compiles" "$s"
+
 # pass_on: what a program has said in $work/tap
 pass_on()
 {

@@ -6,7 +6,8 @@ ka_heap heap, hardened;
 ka_heap never_made;
 static ka_region region;
 static ka_locked locked;
-static ka_failing layers;
+static ka_failing failing;
+static ka_guard layers;
 static ka_tag_group tags;
 static ka_tagged network, disk;
 static ka_cache sessions;
@@ -62,7 +63,8 @@ static bool fill_region(void)
     if (!ka_region_claim(&region, memory, sizeof memory))
         return false;
     ka_locked_init(&locked, &region.allocator, NULL, NULL);
-    ka_failing_init(&layers, &locked.allocator);
+    ka_failing_init(&failing, &locked.allocator);
+    ka_guard_init(&layers, &failing.allocator, 0);
     small = ka_alloc(&locked.allocator, 48, 16, 0);
     gap = ka_alloc(&locked.allocator, 1024, 16, 0);
     void *last = ka_alloc(&locked.allocator, 512, 16, 0);
