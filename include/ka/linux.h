@@ -93,7 +93,8 @@ typedef struct ka_linux_heap {
  */
 KA_MUST_USE bool ka_linux_heap_init(ka_linux_heap *heap, const char *name, size_t limit, int node);
 
-/* Ends a heap; live blocks are reported as leaks. May sleep. Returns their count. */
+/* Ends a heap; live blocks are reported as leaks. May sleep. Returns their count. A module must end its heaps before it
+ * is unloaded: one that does not is told so in the log, and their memory is lost. */
 size_t ka_linux_heap_fini(ka_linux_heap *heap);
 
 /* Shows who has how much, by tags (ka/tagged.h), as kernel_alloc/<name> in debugfs, until ka_linux_hide. */

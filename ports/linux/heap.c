@@ -3,7 +3,7 @@
  * A module cannot reserve a range of addresses and commit pages of it later, so that the heap is scattered: segments of
  * 2 MiB from the page allocator, in the direct map, where an NMI may touch them at any time; records from vmalloc.
  * All heaps made here are in one list: the shrinker trims them, the hot-plug callback puts back what a CPU that is gone
- * had in its magazines, debugfs (debug.c) shows them.
+ * had in its magazines, debugfs (debug.c) shows them. What a module leaves there is taken out when it goes.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/gfp.h>
@@ -126,6 +126,34 @@ static int cpu_is_dead(unsigned cpu)
 
 /* ---- life ---- */
 
+/* Its memory stays lost: who has its blocks is not known. The list is locked, or used by nobody else. */
+static void forget(ka_linux_heap **at)
+{
+    ka_linux_heap *heap = *at;
+    pr_warn("kernel_alloc: the heap \"%s\" was not closed\n", heap->heap.name);
+    ka_linux_debug_remove(heap);
+    *at = heap->next;
+}
+
+/* A module goes, and with it what it did not close: nothing here may look at that again. */
+static int module_changes(struct notifier_block *notifier, unsigned long state, void *module)
+{
+    (void)notifier;
+    if (state != MODULE_STATE_GOING)
+        return NOTIFY_DONE;
+    mutex_lock(&list_lock);
+    for (ka_linux_heap **at = &first; *at != NULL;) {
+        if (within_module((unsigned long)*at, module) || within_module((unsigned long)(*at)->heap.name, module))
+            forget(at);
+        else
+            at = &(*at)->next;
+    }
+    mutex_unlock(&list_lock);
+    return NOTIFY_OK;
+}
+
+static struct notifier_block module_notifier = { .notifier_call = module_changes };
+
 /* As asked, or as the administrator says. */
 static size_t limit_of(size_t limit)
 {
@@ -186,13 +214,16 @@ int ka_linux_heaps_start(void)
     int error = ka_linux_shrinker_start(&pressure, count_free, give_back);
     if (error != 0)
         cpuhp_remove_state_nocalls(hotplug_state);
+    else
+        (void)register_module_notifier(&module_notifier); /* cannot fail */
     return error;
 }
 
 void ka_linux_heaps_end(void)
 {
+    (void)unregister_module_notifier(&module_notifier);
     ka_linux_shrinker_end(pressure);
     cpuhp_remove_state_nocalls(hotplug_state);
-    for (ka_linux_heap *heap = first; heap != NULL; heap = heap->next)
-        pr_warn("kernel_alloc: the heap \"%s\" was not closed\n", heap->heap.name);
+    while (first != NULL)
+        forget(&first);
 }

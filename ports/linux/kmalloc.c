@@ -9,8 +9,8 @@
  *     align <= a page
  *   else                        the next power of two of both, after aligned krealloc in Rust for Linux
  *
- * Resize stays in place as krealloc would, but the alignment is looked at first, and exactly the new bytes are cleared:
- * krealloc's own zeroing has changed between kernels.
+ * Resize stays in place by krealloc, which tells KASAN how much of the block is in use, but the alignment is looked at
+ * first, and exactly the new bytes are cleared: krealloc's own zeroing has changed between kernels.
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -127,15 +127,16 @@ static void *resize(ka_allocator *self, void *block, size_t old_size, size_t old
                     size_t new_align, ka_flags flags)
 {
     gfp_t gfp;
-    void *result = block;
     if (!ka_linux_gfp(self, new_size, flags & ~KA_ZERO, &gfp))
         return NULL;
     /* In place: the block is large enough, is aligned, and at least half of it stays in use. */
     size_t usable = ksize(block);
-    if (new_size > usable || new_size < usable / 2 || !IS_ALIGNED((uintptr_t)block, max_t(size_t, new_align, 16))) {
-        result = ka_linux_kmalloc(new_size, new_align, gfp, node_of(self));
-        if (result == NULL)
-            return NULL;
+    bool aligned = IS_ALIGNED((uintptr_t)block, max_t(size_t, new_align, 16));
+    bool stays = aligned && new_size <= usable && new_size >= usable / 2;
+    void *result = stays ? krealloc(block, new_size, gfp) : ka_linux_kmalloc(new_size, new_align, gfp, node_of(self));
+    if (result == NULL)
+        return NULL;
+    if (!stays) {
         memcpy(result, block, min(old_size, new_size));
         kfree(block);
     }

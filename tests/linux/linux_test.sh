@@ -81,6 +81,22 @@ boot_panic()
     result "linux: panic_on_misuse" "$s"
 }
 
+# What a module has not given back when it goes is said, and forgotten.
+boot_unload()
+{
+    poke=/sys/module/kernel_alloc_test/parameters/poke
+    echo "echo open >$poke && echo abandon >$poke && echo it is abandoned" >"$work/unload_check"
+    CHECK=$work/unload_check tools/run-linux.sh "$kernel" "" "$work/module/$release/kernel_alloc.ko" \
+        "$work/module/$release-tests/kernel_alloc_test.ko run=0" >"$work/console" 2>&1 || true
+    grep -q 'it is abandoned' "$work/console" &&
+        grep -q 'kernel_alloc: the heap "abandoned" was not closed' "$work/console" &&
+        grep -q 'kernel_alloc: the heap "poked" was not closed' "$work/console" &&
+        grep -q 'kernel_alloc: physical: leak: block' "$work/console" &&
+        grep -q 'the modules are gone' "$work/console" && s=0 || s=1
+    [ "$s" = 0 ] || tail -n 30 "$work/console" | sed 's/^/# /'
+    result "linux: the report at unload" "$s"
+}
+
 end()
 {
     echo "1..$count"
@@ -109,6 +125,7 @@ build "$release" "/lib/modules/$release/build" "$extra"
 boot "linux" "init_on_alloc=1" 2
 boot "linux, slub_debug, preempt=full" "slub_debug=FZPU preempt=full" 2
 boot_panic
+boot_unload
 others=0
 for other in /lib/modules/*/build; do
     name=$(basename "$(dirname "$other")")

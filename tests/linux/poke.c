@@ -86,6 +86,15 @@ static void sleep_in_atomic(void)
     spin_unlock(&lock);
 }
 
+/* What a driver leaves behind that ends nothing: a heap, in memory that stays, and a block of ka_physical. */
+static int abandon(void)
+{
+    ka_linux_heap *heap = ka_alloc_type(ka_kmalloc, ka_linux_heap);
+    if (heap == NULL || !ka_linux_heap_init(heap, "abandoned", 8 << 20, NUMA_NO_NODE))
+        return -ENOMEM;
+    return ka_alloc(ka_physical, SMALL, 16, 0) != NULL ? 0 : -ENOMEM;
+}
+
 static int poke(const char *word, const struct kernel_param *parameter)
 {
     int error = 0;
@@ -105,6 +114,8 @@ static int poke(const char *word, const struct kernel_param *parameter)
         free_twice();
     else if (sysfs_streq(word, "lose"))
         error = ka_alloc(ka_kmalloc, SMALL, 16, 0) == NULL ? -ENOMEM : 0;
+    else if (sysfs_streq(word, "abandon"))
+        error = abandon();
     else if (sysfs_streq(word, "overrun"))
         write_behind();
     else if (sysfs_streq(word, "sleep"))
