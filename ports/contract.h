@@ -17,6 +17,14 @@
  *   ka_port_busy_take, _give     marks per-CPU data as in use by this context. take returns false if it is in use: by
  *                                whoever this context has interrupted, or another thread where there is no pin. Where
  *                                code stays on its CPU, plain accesses and signal fences do; else an atomic exchange
+ *   KA_PORT_CELLS                0, and base/no_cells.h included; or how many heaps at once can have a cell: a word of
+ *                                each thread for the heap, which the thread reaches by one instruction, and which holds
+ *                                &ka_no_magazines to begin with. Only where code is not moved away from the word
+ *   ka_port_cell_none            what a heap without a cell has: a cell for all of them, in which nothing is kept
+ *   ka_port_cell_new, _drop      a cell that no heap has, or ka_port_cell_none; given back, it is as at first everywhere
+ *   ka_port_cells_lock, _unlock  between them no thread ends: around the use of another slot's word
+ *   ka_port_cell_of              the word of a slot; NULL: nobody has the slot, or the cell is ka_port_cell_none
+ *   ka_port_cell_take, _give     this thread's: what it holds, `busy` put there instead; and the way back
  *   ka_port_self                 identifies what runs: a thread, or a CPU where there are no threads; never 0
  *   ka_port_relax                a pause in a spin loop
  *
@@ -44,6 +52,14 @@ KA_PORT_MUST(&ka_port_cpu_count, unsigned (*)(void), "ka_port_cpu_count");
 KA_PORT_MUST(&ka_port_slot_enter, unsigned (*)(void), "ka_port_slot_enter");
 KA_PORT_MUST(&ka_port_busy_take, bool (*)(uint32_t *), "ka_port_busy_take");
 KA_PORT_MUST(&ka_port_busy_give, void (*)(uint32_t *), "ka_port_busy_give");
+KA_PORT_MUST(&ka_port_cell_none, uintptr_t (*)(void), "ka_port_cell_none");
+KA_PORT_MUST(&ka_port_cell_new, uintptr_t (*)(void), "ka_port_cell_new");
+KA_PORT_MUST(&ka_port_cell_drop, void (*)(uintptr_t), "ka_port_cell_drop");
+KA_PORT_MUST(&ka_port_cells_lock, void (*)(void), "ka_port_cells_lock");
+KA_PORT_MUST(&ka_port_cells_unlock, void (*)(void), "ka_port_cells_unlock");
+KA_PORT_MUST(&ka_port_cell_of, uintptr_t *(*)(uintptr_t, unsigned), "ka_port_cell_of");
+KA_PORT_MUST(&ka_port_cell_take, uintptr_t (*)(uintptr_t, uintptr_t), "ka_port_cell_take");
+KA_PORT_MUST(&ka_port_cell_give, void (*)(uintptr_t, uintptr_t), "ka_port_cell_give");
 KA_PORT_MUST(&ka_port_node, unsigned (*)(void), "ka_port_node");
 KA_PORT_MUST(&ka_port_entropy, bool (*)(void *, void *, size_t), "ka_port_entropy");
 KA_PORT_MUST(&ka_port_self, uintptr_t (*)(void), "ka_port_self");

@@ -248,8 +248,9 @@ struct ka_heap {
     uintptr_t outside, peak; /* bytes in runs, and in blocks outside of slabs */
     uintptr_t pages_used;    /* pages in runs and slabs */
     uintptr_t pages_touched; /* the largest pages_used since the last trim: about what is committed */
-    uintptr_t *magazines;    /* for each CPU slot a ka_magazines; those of slot 0 are always busy. The last member, and
-                             valid at all times: see ka_heap_init */
+    uintptr_t *magazines;    /* for each CPU slot a ka_magazines; those of slot 0 are always busy. This and the next are
+                             the last members, and valid at all times: see ka_heap_init */
+    uintptr_t cell;          /* the port's for this heap: where the running thread's magazines are taken out of */
 };
 
 KA_END_DECLS

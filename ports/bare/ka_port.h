@@ -9,6 +9,7 @@
 #include <ka_arch.h>
 
 #include "base/atomic.h"
+#include "base/no_cells.h"
 
 #define KA_PORT_MAX_CPUS   KA_ARCH_MAX_CPUS
 #define KA_PORT_PAGE_SHIFT KA_ARCH_PAGE_SHIFT

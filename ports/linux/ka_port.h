@@ -13,6 +13,7 @@
 #include <linux/spinlock.h>
 
 #include "base/atomic.h"
+#include "base/no_cells.h"
 
 #define KA_PORT_MAX_CPUS   NR_CPUS
 #define KA_PORT_PAGE_SHIFT PAGE_SHIFT

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/atomic.h"
+#include "base/no_cells.h"
 
 /* Fill in: the largest number of CPUs, and the size of a page. Both are limits of arrays: no more than is needed. */
 #define KA_PORT_MAX_CPUS   1

@@ -88,6 +88,51 @@ static inline void ka_port_busy_give(uint32_t *busy)
     ka_signal_fence();
 }
 
+/* Cells: words in thread-local storage, named by their distance from the thread pointer, which is the same in every
+ * thread. Cell 0 is that of heaps without one. Taken and given by plain accesses, as the busy mark is. */
+#define KA_PORT_CELLS 31u
+
+uintptr_t ka_port_cell_none(void);
+uintptr_t ka_port_cell_new(void);
+void ka_port_cell_drop(uintptr_t cell);
+void ka_port_cells_lock(void);
+void ka_port_cells_unlock(void);
+uintptr_t *ka_port_cell_of(uintptr_t cell, unsigned slot);
+
+#if defined(__x86_64__)
+static inline uintptr_t ka_port_cell_take(uintptr_t cell, uintptr_t busy)
+{
+    uintptr_t found;
+    __asm__ volatile("movq %%fs:(%1), %0\n\tmovq %2, %%fs:(%1)" : "=&c"(found) : "r"(cell), "r"(busy) : "memory");
+    return found;
+}
+
+static inline void ka_port_cell_give(uintptr_t cell, uintptr_t value)
+{
+    __asm__ volatile("movq %1, %%fs:(%0)" : : "r"(cell), "r"(value) : "memory");
+}
+#else
+static inline uintptr_t *ka_port_cell_here_(uintptr_t cell)
+{
+    return (uintptr_t *)((char *)__builtin_thread_pointer() + cell);
+}
+
+static inline uintptr_t ka_port_cell_take(uintptr_t cell, uintptr_t busy)
+{
+    uintptr_t found = ka_load_relaxed_ptr(ka_port_cell_here_(cell));
+    ka_signal_fence();
+    ka_store_relaxed_ptr(ka_port_cell_here_(cell), busy);
+    ka_signal_fence();
+    return found;
+}
+
+static inline void ka_port_cell_give(uintptr_t cell, uintptr_t value)
+{
+    ka_signal_fence();
+    ka_store_relaxed_ptr(ka_port_cell_here_(cell), value);
+}
+#endif
+
 static inline uintptr_t ka_port_self(void)
 {
     static __thread char here;

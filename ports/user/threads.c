@@ -69,6 +69,7 @@ static void slot_leave(unsigned slot)
         if (heap != NULL)
             ka_heap_retire_slot(heap, slot);
     }
+    ka_user_cells_end(slot);
     slot_release(slot);
 }
 
@@ -87,6 +88,7 @@ static void fork_child(void)
     if (ka_port_thread_ != 0)
         ka_store_relaxed_32(&tids[ka_port_thread_ - 1], (uint32_t)syscall(SYS_gettid));
     ka_store_relaxed_32(&asking.lock, 0);
+    ka_user_cells_forked();
     for (unsigned i = 0; i < MAX_HEAPS; i++) {
         ka_heap *heap = (ka_heap *)ka_load_acquire_ptr(&heaps[i]);
         if (heap != NULL)
@@ -114,6 +116,8 @@ unsigned ka_port_slot_enter(void)
             slot_release(slot);
             slot = 0;
         }
+        if (slot != 0)
+            ka_user_cells_begin(slot);
         ka_port_thread_ = slot;
         if (slot != 0)
             ka_store_release_32(&tids[slot - 1], (uint32_t)syscall(SYS_gettid));

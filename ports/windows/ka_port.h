@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/atomic.h"
+#include "base/no_cells.h"
 
 #define KA_PORT_MAX_CPUS   2048 /* Windows Server 2022 has no more */
 #define KA_PORT_PAGE_SHIFT 12

@@ -38,6 +38,7 @@ typedef struct ka_classes {
 
 /* The class of each size up to 1 KiB, by (size + 15) / 16. Private. */
 extern const uint8_t ka_class_table_[65];
+extern const uint8_t ka_class_table_large_[256]; /* of those above, by (size - 1) / 128 */
 
 /* Makes the table for pages of 2^page_shift bytes (KA_CLASS_MIN_ to KA_CLASS_MAX_PAGE_SHIFT).
  *
@@ -51,8 +52,7 @@ static inline unsigned ka_class_of(size_t size)
 {
     if (KA_LIKELY(size <= 1024))
         return ka_class_table_[(size + 15) >> 4];
-    unsigned high = ka_highest_bit(size - 1);
-    return (high - 6) * 8 + ((unsigned)((size - 1) >> (high - 3)) & 7u);
+    return ka_class_table_large_[(size - 1) >> 7];
 }
 
 /* The same by arithmetic alone: for sizes that the compiler knows, where nothing of it is left. */

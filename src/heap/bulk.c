@@ -24,8 +24,9 @@ static size_t magazine_take(ka_heap *heap, unsigned number, size_t count, void *
 {
     size_t taken = 0;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (ka_port_busy_take(&m->busy)) {
+    unsigned slot = ka_port_slot();
+    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    if (m != NULL) {
         void **top = m->top[number];
         taken = ka_min(count, ka_magazine_length(m, number));
         for (size_t i = 0; i < taken; i++)
@@ -33,7 +34,7 @@ static size_t magazine_take(ka_heap *heap, unsigned number, size_t count, void *
         ka_magazine_set_top(m, number, top);
         if (taken < count)
             magazine_grow(heap, m, number);
-        ka_port_busy_give(&m->busy);
+        ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);
     return taken;
@@ -54,14 +55,15 @@ static size_t magazine_put(ka_heap *heap, unsigned number, size_t count, void *c
 {
     size_t put = 0;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (ka_port_busy_take(&m->busy)) {
+    unsigned slot = ka_port_slot();
+    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    if (m != NULL) {
         put = magazine_push_some(m, number, count, blocks);
         if (put < count && m->top[number] == m->end[number]) {
             magazine_grow(heap, m, number);
             put += magazine_push_some(m, number, count - put, blocks + put);
         }
-        ka_port_busy_give(&m->busy);
+        ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);
     return put;

@@ -30,6 +30,37 @@ static inline ka_magazines *ka_heap_magazines(const ka_heap *heap)
     return ka_heap_magazines_of(heap, ka_port_slot());
 }
 
+/* The magazines of this CPU, in use by the caller until it leaves them; pinned. */
+typedef struct ka_heap_hold {
+    ka_magazines *m;
+    uintptr_t cell;
+} ka_heap_hold;
+
+/* false: they are busy. With cells always true: what is busy, or not there, is found empty or full. A heap that got no
+ * cell has its magazines on the slow ways only. */
+static inline bool ka_heap_enter(const ka_heap *heap, ka_heap_hold *hold)
+{
+    hold->cell = heap->cell;
+    if (KA_PORT_CELLS != 0) {
+        hold->m = (ka_magazines *)ka_port_cell_take(hold->cell, (uintptr_t)&ka_busy_magazines);
+        return true;
+    }
+    hold->m = ka_heap_magazines(heap);
+    return KA_LIKELY(ka_port_busy_take(&hold->m->busy));
+}
+
+static inline void ka_heap_leave(const ka_heap_hold *hold)
+{
+    if (KA_PORT_CELLS != 0)
+        ka_port_cell_give(hold->cell, (uintptr_t)hold->m);
+    else
+        ka_port_busy_give(&hold->m->busy);
+}
+
+/* The same on slow ways, for any slot: its magazines, or NULL if they are busy or it has none. */
+ka_magazines *ka_heap_slot_take(const ka_heap *heap, unsigned slot);
+void ka_heap_slot_give(const ka_heap *heap, unsigned slot, ka_magazines *m);
+
 /* 1 + the class of the slab in segment 0 that the address lies in, or 0. */
 static inline unsigned ka_heap_number_of(const ka_heap *heap, const void *address)
 {
@@ -41,10 +72,10 @@ static inline void *ka_heap_block_alloc(ka_heap *heap, unsigned number, ka_flags
 {
     void *block = NULL;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-        block = ka_magazine_pop(m, number);
-        ka_port_busy_give(&m->busy);
+    ka_heap_hold hold;
+    if (ka_heap_enter(heap, &hold)) {
+        block = ka_magazine_pop(hold.m, number);
+        ka_heap_leave(&hold);
     }
     ka_port_unpin(pin);
     return KA_LIKELY(block != NULL) ? block : ka_heap_block_alloc_slow(heap, number, flags);
@@ -54,10 +85,10 @@ static inline void ka_heap_block_free(ka_heap *heap, unsigned number, void *bloc
 {
     bool placed = false;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-        placed = ka_magazine_push(m, number, block);
-        ka_port_busy_give(&m->busy);
+    ka_heap_hold hold;
+    if (ka_heap_enter(heap, &hold)) {
+        placed = ka_magazine_push(hold.m, number, block);
+        ka_heap_leave(&hold);
     }
     ka_port_unpin(pin);
     if (KA_UNLIKELY(!placed))

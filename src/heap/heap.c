@@ -65,8 +65,9 @@ static void *block_from_magazine(ka_heap *heap, unsigned number)
 {
     void *block = NULL;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (ka_port_busy_take(&m->busy)) {
+    unsigned slot = ka_port_slot();
+    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    if (m != NULL) {
         ka_heap_magazines_answer(heap, m);
         block = ka_magazine_pop(m, number);
         ka_slab_batch batch;
@@ -78,7 +79,7 @@ static void *block_from_magazine(ka_heap *heap, unsigned number)
             ka_magazine_fill(m, number, &batch);
             ka_heap_batch_put(heap, &batch);
         }
-        ka_port_busy_give(&m->busy);
+        ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);
     return block;
@@ -105,10 +106,11 @@ void *ka_heap_block_alloc_slow(ka_heap *heap, unsigned number, ka_flags flags)
     block = ka_heap_batch_pop(&batch);
     if (batch.bits != 0) {
         ka_port_pin_state pin = ka_port_pin();
-        ka_magazines *m = ka_heap_magazines(heap);
-        if (ka_port_busy_take(&m->busy)) {
+        unsigned slot = ka_port_slot();
+        ka_magazines *m = ka_heap_slot_take(heap, slot);
+        if (m != NULL) {
             ka_magazine_fill(m, number, &batch);
-            ka_port_busy_give(&m->busy);
+            ka_heap_slot_give(heap, slot, m);
         }
         ka_port_unpin(pin);
         ka_heap_batch_put(heap, &batch);
@@ -176,10 +178,10 @@ void *ka_heap_alloc_small_(ka_heap *heap, size_t size)
 {
     void *block = NULL;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-        block = ka_magazine_pop(m, m->number_of[size]);
-        ka_port_busy_give(&m->busy);
+    ka_heap_hold hold;
+    if (ka_heap_enter(heap, &hold)) {
+        block = ka_magazine_pop(hold.m, hold.m->number_of[size]);
+        ka_heap_leave(&hold);
     }
     ka_port_unpin(pin);
     return KA_LIKELY(block != NULL) ? block : ka_heap_alloc_plain_(heap, size);
@@ -195,8 +197,9 @@ void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const 
     }
     bool placed = false, doubled = false;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (ka_port_busy_take(&m->busy)) {
+    unsigned slot = ka_port_slot();
+    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    if (m != NULL) {
         doubled = m->top[number][-1] == block;
         ka_heap_magazines_answer(heap, m);
         if (!doubled) {
@@ -207,7 +210,7 @@ void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const 
                 ka_heap_magazine_flush_half(heap, m, number, site);
             placed = ka_magazine_push(m, number, block);
         }
-        ka_port_busy_give(&m->busy);
+        ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);
     if (doubled)
@@ -264,10 +267,10 @@ void ka_heap_free_small_(ka_heap *heap, void *block, size_t size)
 {
     bool placed = false;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (KA_LIKELY(ka_port_busy_take(&m->busy))) {
-        placed = ka_magazine_push(m, m->number_of[size], block);
-        ka_port_busy_give(&m->busy);
+    ka_heap_hold hold;
+    if (ka_heap_enter(heap, &hold)) {
+        placed = ka_magazine_push(hold.m, hold.m->number_of[size], block);
+        ka_heap_leave(&hold);
     }
     ka_port_unpin(pin);
     if (KA_UNLIKELY(!placed))

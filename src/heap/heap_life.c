@@ -82,6 +82,7 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
         return false;
     /* A program's malloc may be called while its heap is made: such calls find no magazines and wait there. */
     heap->magazines = ka_no_slots;
+    heap->cell = ka_port_cell_none();
     ka_clear(heap, offsetof(ka_heap, magazines));
     heap->allocator.ops = &ka_heap_ops;
     heap->name = options->name != NULL ? options->name : "heap";
@@ -104,6 +105,8 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
     heap->table->random = random_seed(options, heap);
     ka_heap_magazines_size(heap);
     heap->table->round_pages = heap->table->park_pages;
+    if (heap->map_all == NULL && !heap->hardened) /* malloc has its magazines in thread-local storage itself */
+        heap->cell = ka_port_cell_new();
     return true;
 }
 
@@ -139,6 +142,8 @@ size_t ka_heap_fini(ka_heap *heap)
 {
     leaks l = { heap, 0 };
     (void)ka_heap_walk(heap, report_leak, &l);
+    ka_port_cell_drop(heap->cell);
+    heap->cell = ka_port_cell_none();
     heap->magazines = ka_no_slots;
     if (heap->scattered)
         ka_heap_scattered_end(heap);

@@ -9,7 +9,14 @@
 #define MAGAZINE_MIN_SLOT ((size_t)1 << 20)   /* and nothing where a slot's share is smaller */
 #define PARKED_BYTES      ((size_t)16 << 20)
 
-ka_magazines ka_no_magazines = { .busy = 1 };
+static void *nothing[1];
+#define NINE(x)   x, x, x, x, x, x, x, x, x
+#define ALL(x)    NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), x
+#define NEVER     { .top = { ALL(nothing + 1) }, .end = { ALL(nothing + 1) }, .busy = 1 }
+_Static_assert(KA_MAGAZINE_COUNT == 8 * 9 + 1, "as many as ALL has");
+
+ka_magazines ka_no_magazines = NEVER;
+ka_magazines ka_busy_magazines = NEVER;
 uintptr_t ka_no_slots[1] = { (uintptr_t)&ka_no_magazines };
 
 void ka_heap_batch_put(ka_heap *heap, const ka_slab_batch *batch)
@@ -149,14 +156,53 @@ static void magazines_make(ka_heap *heap, unsigned slot, ka_flags flags)
         run_give(heap, m, pages);
 }
 
+/* Puts the slot's magazines into the cell, for as long as its thread lives. This context has interrupted nobody. */
+static void magazines_bind(const ka_heap *heap, unsigned slot)
+{
+    uintptr_t *cell = ka_port_cell_of(heap->cell, slot);
+    ka_magazines *m = ka_heap_magazines_of(heap, slot);
+    if (cell != NULL && ka_load_relaxed_ptr(cell) == (uintptr_t)&ka_no_magazines && ka_port_busy_take(&m->busy))
+        ka_store_relaxed_ptr(cell, (uintptr_t)m);
+}
+
 /* Gives this CPU magazines if it has none and the context allows it. */
 void ka_heap_magazines_want(ka_heap *heap, ka_flags flags)
 {
     if (!ka_heap_may_sleep(flags) || heap->table->share == 0)
         return;
     unsigned slot = ka_port_slot_enter();
-    if (slot != 0 && heap->magazines[slot] == (uintptr_t)&ka_no_magazines)
+    if (slot == 0)
+        return;
+    if (heap->magazines[slot] == (uintptr_t)&ka_no_magazines)
         magazines_make(heap, slot, flags);
+    if (KA_PORT_CELLS != 0)
+        magazines_bind(heap, slot);
+}
+
+/* ---- in use ---- */
+
+ka_magazines *ka_heap_slot_take(const ka_heap *heap, unsigned slot)
+{
+    ka_magazines *m = ka_heap_magazines_of(heap, slot);
+    uintptr_t *cell = ka_port_cell_of(heap->cell, slot);
+    if (cell != NULL && ka_load_relaxed_ptr(cell) != (uintptr_t)&ka_no_magazines) {
+        if (ka_load_relaxed_ptr(cell) != (uintptr_t)m)
+            return NULL;
+        ka_store_relaxed_ptr(cell, (uintptr_t)&ka_busy_magazines);
+        ka_signal_fence();
+        return m;
+    }
+    return ka_port_busy_take(&m->busy) ? m : NULL;
+}
+
+void ka_heap_slot_give(const ka_heap *heap, unsigned slot, ka_magazines *m)
+{
+    uintptr_t *cell = ka_port_cell_of(heap->cell, slot);
+    ka_signal_fence();
+    if (cell != NULL && ka_load_relaxed_ptr(cell) == (uintptr_t)&ka_busy_magazines)
+        ka_store_relaxed_ptr(cell, (uintptr_t)m);
+    else
+        ka_port_busy_give(&m->busy);
 }
 
 /* Puts the older half of a full magazine back into the slabs. The magazines are busy by the caller. */
@@ -217,8 +263,9 @@ bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t page
         return false;
     bool done = false;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (ka_port_busy_take(&m->busy)) {
+    unsigned slot = ka_port_slot();
+    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    if (m != NULL) {
         done = pages <= m->parked_most && ka_runs_park(&segment->runs, ka_segment_page_of(heap, segment, block), pages);
         if (done) {
             unsigned index = ka_park_index(pages);
@@ -227,7 +274,7 @@ bool ka_heap_park(ka_heap *heap, ka_segment *segment, void *block, uint32_t page
             m->parked[index][m->parked_count[index]++] = block;
             ka_store_relaxed_32(&m->parked_pages, m->parked_pages + pages);
         }
-        ka_port_busy_give(&m->busy);
+        ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);
     return done;
@@ -240,8 +287,9 @@ void *ka_heap_unpark(ka_heap *heap, uint32_t pages, size_t align)
     unsigned index = ka_park_index(pages);
     void *block = NULL;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (ka_port_busy_take(&m->busy)) {
+    unsigned slot = ka_port_slot();
+    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    if (m != NULL) {
         unsigned count = m->parked_count[index];
         block = count == 0 ? NULL : m->parked[index][count - 1];
         if (block != NULL && ka_park_pages(index) == pages && ((uintptr_t)block & (align - 1)) == 0) {
@@ -252,7 +300,7 @@ void *ka_heap_unpark(ka_heap *heap, uint32_t pages, size_t align)
         } else {
             block = NULL;
         }
-        ka_port_busy_give(&m->busy);
+        ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);
     return block;
@@ -280,14 +328,15 @@ bool ka_heap_unpark_for(ka_heap *heap, uint32_t pages)
 {
     bool any = false;
     ka_port_pin_state pin = ka_port_pin();
-    ka_magazines *m = ka_heap_magazines(heap);
-    if (ka_port_busy_take(&m->busy)) {
+    unsigned slot = ka_port_slot();
+    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    if (m != NULL) {
         any = parked_release_one(heap, m, pages);
         if (!any && m->parked_pages != 0 && m->parked_pages >= pages) {
             parked_release_all(heap, m); /* neighbours may be long enough together */
             any = true;
         }
-        ka_port_busy_give(&m->busy);
+        ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);
     return any;
@@ -332,16 +381,25 @@ void ka_heap_magazines_empty(ka_heap *heap, ka_magazines *m)
     parked_release_all(heap, m);
 }
 
+/* The context's own slot, or under ka_port_cells_lock. */
+static bool slot_flush(ka_heap *heap, unsigned slot)
+{
+    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    if (m == NULL)
+        return ka_heap_magazines_of(heap, slot) == &ka_no_magazines;
+    ka_heap_magazines_empty(heap, m);
+    ka_heap_slot_give(heap, slot, m);
+    return true;
+}
+
 bool ka_heap_flush_slot(ka_heap *heap, unsigned slot)
 {
-    ka_magazines *m = ka_heap_magazines_of(heap, slot);
-    if (m == &ka_no_magazines)
-        return true;
-    if (!ka_port_busy_take(&m->busy))
-        return false;
-    ka_heap_magazines_empty(heap, m);
-    ka_port_busy_give(&m->busy);
-    return true;
+    if (slot == ka_port_slot())
+        return slot_flush(heap, slot);
+    ka_port_cells_lock();
+    bool done = slot_flush(heap, slot);
+    ka_port_cells_unlock();
+    return done;
 }
 
 static void retired_keep(ka_heap *heap, ka_magazines *m)
@@ -368,14 +426,23 @@ void ka_heap_retired_release(ka_heap *heap)
     }
 }
 
+/* Out of the cell and off the list; as nobody finds them any more they stay busy. NULL: they are in use. */
+static ka_magazines *slot_clear(ka_heap *heap, unsigned slot)
+{
+    ka_port_cells_lock();
+    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    uintptr_t *cell = ka_port_cell_of(heap->cell, slot);
+    if (m != NULL && cell != NULL)
+        ka_store_relaxed_ptr(cell, (uintptr_t)&ka_no_magazines);
+    (void)ka_exchange_ptr(&heap->magazines[slot], (uintptr_t)&ka_no_magazines);
+    ka_port_cells_unlock();
+    return m;
+}
+
 void ka_heap_retire_slot(ka_heap *heap, unsigned slot)
 {
-    ka_magazines *m = ka_heap_magazines_of(heap, slot);
-    if (m == &ka_no_magazines)
-        return;
-    bool idle = ka_port_busy_take(&m->busy); /* stays busy: its owner is gone, or finds nothing there any more */
-    (void)ka_exchange_ptr(&heap->magazines[slot], (uintptr_t)&ka_no_magazines);
-    if (!idle)
+    ka_magazines *m = slot_clear(heap, slot);
+    if (m == NULL)
         return;
     ka_heap_magazines_empty(heap, m);
     if (m->run != m) { /* see ka_heap_attach */

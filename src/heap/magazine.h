@@ -10,6 +10,10 @@
  * Who uses the magazines of a CPU marks them busy first, and only then reads `top`: a count that was loaded before the
  * mark would let a handler in between take the same slot. A handler that finds the mark set leaves them alone and works
  * on the bitmaps.
+ *
+ * The mark is `busy`. Where the port has cells (ports/contract.h) it is merged with the pointer to the magazines: the
+ * thread's cell for the heap holds the pointer, and while they are in use `ka_busy_magazines`, whose arrays are all
+ * empty and full; so nobody has to look at the mark. Magazines that a cell has are marked by `busy` as well, always.
  */
 #ifndef KA_HEAP_MAGAZINE_H
 #define KA_HEAP_MAGAZINE_H
@@ -52,8 +56,9 @@ typedef struct ka_magazines {
     uint8_t number_of[KA_MAGAZINE_TABLE + 1];    /* by size; size 0 has number 0 */
 } ka_magazines;
 
-/* Always busy: what stands for the magazines of who has none. */
-extern ka_magazines ka_no_magazines;
+/* What stands for the magazines of who has none, and for those that are taken out of their cell: always busy, each array
+ * empty and full. Never written to. */
+extern ka_magazines ka_no_magazines, ka_busy_magazines;
 extern uintptr_t ka_no_slots[1]; /* for a heap that is not made: slot 0 */
 
 static inline unsigned ka_magazine_of_class(unsigned class)
@@ -95,23 +100,23 @@ static inline uint32_t ka_magazine_length(const ka_magazines *m, unsigned number
 }
 
 /* The newest block, or NULL. The magazines are busy by the caller. */
-static inline void *ka_magazine_pop(ka_magazines *m, unsigned number)
+static inline void *ka_magazine_pop(ka_magazines *m, size_t number)
 {
     void **top = m->top[number];
-    void *block = top[-1];
+    void *block = ka_as_result(top[-1]);
     if (KA_LIKELY(block != NULL))
-        ka_magazine_set_top(m, number, top - 1);
+        ka_slot_down(&m->top[number], top);
     return block;
 }
 
 /* false: full, or the block is the newest one in the magazine already. The magazines are busy by the caller. */
-static inline bool ka_magazine_push(ka_magazines *m, unsigned number, void *block)
+static inline bool ka_magazine_push(ka_magazines *m, size_t number, void *block)
 {
     void **top = m->top[number];
     if (KA_UNLIKELY(top == m->end[number] || top[-1] == block))
         return false;
     *top = block;
-    ka_magazine_set_top(m, number, top + 1);
+    ka_slot_up(&m->top[number], top);
     return true;
 }
 

@@ -10,7 +10,7 @@ suite=gdb
 build() # NAME [SOURCE [OPTION]]
 {
     gcc -std=c11 -D_GNU_SOURCE -g "${3--O1}" -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user "${2-tests/bindings/gdb/$1.c}" \
-        src/*/*.c ports/user/port.c ports/user/pages.c ports/user/threads.c -pthread -o "$work/$1"
+        src/*/*.c ports/user/port.c ports/user/pages.c ports/user/threads.c ports/user/cells.c -pthread -o "$work/$1"
     cp bindings/gdb/kernel_alloc.py "$work/$1-gdb.py"
 }
 

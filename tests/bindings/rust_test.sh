@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 flags="-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user -pthread -fPIC"
 mkdir "$work/objects"
 for source in src/base/*.c src/engine/*.c src/heap/*.c src/layer/*.c ports/user/port.c ports/user/pages.c \
-    ports/user/threads.c bindings/rust/tests/support.c; do
+    ports/user/threads.c ports/user/cells.c bindings/rust/tests/support.c; do
     # shellcheck disable=SC2086
     gcc $flags -c "$source" -o "$work/objects/$(echo "$source" | tr / _).o"
 done

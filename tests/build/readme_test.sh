@@ -42,7 +42,7 @@ for file in readme collections; do for cc in gcc clang; do
     number=$((number + 1))
     if $cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user "$dir/$file.c" \
         src/base/*.c src/engine/*.c src/heap/*.c src/layer/*.c src/owner/*.c src/collection/*.c ports/user/port.c ports/user/pages.c \
-        ports/user/threads.c -pthread -o "$dir/$file" >"$dir/log" 2>&1 && "$dir/$file"; then
+        ports/user/threads.c ports/user/cells.c -pthread -o "$dir/$file" >"$dir/log" 2>&1 && "$dir/$file"; then
         echo "ok $number - the example of $file, by $cc"
     else
         sed 's/^/# /' "$dir/log"

@@ -2,7 +2,7 @@
  *
  *     clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Isrc -I. -Isrc/base/gnu \
  *         -Iports/user -Itests -Itests/kit tests/heap/heap_fuzz.c src/base/[a-z]*.c src/engine/[a-z]*.c \
- *         src/heap/[a-z]*.c ports/user/po*.c ports/user/threads.c ports/user/pages.c \
+ *         src/heap/[a-z]*.c ports/user/po*.c ports/user/threads.c ports/user/cells.c ports/user/pages.c \
  *         tests/kit/kit.c tests/kit/kit_host.c -o heap_fuzz -pthread
  *     ./heap_fuzz -max_total_time=60
  *

@@ -21,6 +21,9 @@ static inline bool inside_has_magazines(const ka_heap *heap)
 }
 static inline bool inside_busy(const ka_heap *heap)
 {
+    const uintptr_t *cell = ka_port_cell_of(heap->cell, ka_port_slot());
+    if (cell != NULL && *(const volatile uintptr_t *)cell != (uintptr_t)&ka_no_magazines)
+        return *(const volatile uintptr_t *)cell == (uintptr_t)&ka_busy_magazines;
     return ka_heap_magazines(heap)->busy != 0;
 }
 

@@ -85,6 +85,31 @@ static inline void ka_store_relaxed_8(uint8_t *p, uint8_t v) { __atomic_store_n(
 static inline void **ka_load_relaxed_slot(void **const *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline void ka_store_relaxed_slot(void ***p, void **v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
 
+/* *p, which is `from`, goes up or down by one; as ka_store_relaxed_slot. No compiler makes one instruction of it. */
+#if defined(__x86_64__)
+static inline void ka_slot_up(void ***p, void **from)
+{
+    (void)from;
+    __asm__ volatile("addq %1, %0" : "+m"(*p) : "i"(sizeof(void *)) : "cc");
+}
+static inline void ka_slot_down(void ***p, void **from)
+{
+    (void)from;
+    __asm__ volatile("subq %1, %0" : "+m"(*p) : "i"(sizeof(void *)) : "cc");
+}
+
+/* The pointer in the register in which a function returns it: gcc finds another one, and moves it. */
+static inline void *ka_as_result(void *pointer)
+{
+    __asm__("" : "+a"(pointer));
+    return pointer;
+}
+#else
+static inline void *ka_as_result(void *pointer) { return pointer; }
+static inline void ka_slot_up(void ***p, void **from) { ka_store_relaxed_slot(p, from + 1); }
+static inline void ka_slot_down(void ***p, void **from) { ka_store_relaxed_slot(p, from - 1); }
+#endif
+
 KA_PRIM_ATOMICS(32, uint32_t)
 KA_PRIM_ATOMICS(64, uint64_t)
 KA_PRIM_ATOMICS(ptr, uintptr_t)

@@ -109,6 +109,9 @@ static inline uint8_t ka_load_relaxed_8(const uint8_t *p) { return *(const volat
 static inline void ka_store_relaxed_8(uint8_t *p, uint8_t v) { *(volatile uint8_t *)p = v; }
 static inline void **ka_load_relaxed_slot(void **const *p) { return *(void **const volatile *)p; }
 static inline void ka_store_relaxed_slot(void ***p, void **v) { *(void **volatile *)p = v; }
+static inline void *ka_as_result(void *pointer) { return pointer; }
+static inline void ka_slot_up(void ***p, void **from) { ka_store_relaxed_slot(p, from + 1); }
+static inline void ka_slot_down(void ***p, void **from) { ka_store_relaxed_slot(p, from - 1); }
 
 KA_PRIM_ATOMICS(32, uint32_t, long, )
 KA_PRIM_ATOMICS(64, uint64_t, __int64, 64)
