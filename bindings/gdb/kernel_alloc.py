@@ -508,7 +508,9 @@ class Region:
     def __init__(self, value):
         self.value = value
         self.address = int(value.address)
-        self.hot = int(value["hot"]) if int(value["hot_granules"]) else 0
+        slots = int(value["slots"])  # granules of blocks that wait, before `heads` of the only range
+        heads = int(value["ranges"][0]["heads"])
+        self.waiting = set(numbers(heads - 4 * slots, slots, 4)) - {0}
 
     def range_blocks(self, r):
         count, base = int(r["granules"]), int(r["base"])
@@ -520,7 +522,7 @@ class Region:
             if bit(ends, g):
                 state = FREE, "free"
             else:
-                state = (KEPT, "freed, not merged yet") if address == self.hot else (LIVE, "live")
+                state = (KEPT, "freed, not merged yet") if g in self.waiting else (LIVE, "live")
             yield Block(address, (end - g) * GRANULE, *state)
             g = end
 

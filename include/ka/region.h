@@ -36,22 +36,22 @@ typedef struct ka_region_range {
     uint16_t summary;   /* words of `map` that are not zero */
     uint64_t *starts;   /* a bit for each granule: a block starts here */
     uint64_t *ends;     /* a bit for each granule: a free block's first or last */
-    uint32_t *heads;    /* for each bin the first free block's granule, or 0 */
+    uint32_t *heads;    /* for each bin the first free block's granule, or 0; before it the blocks that wait */
     uint64_t map[KA_REGION_MAP_WORDS]; /* bins that are not empty */
     size_t size;        /* bytes claimed, the record included */
 } ka_region_range;
 
 typedef struct ka_region {
     ka_allocator allocator; /* the interface; pass &region.allocator to ka_alloc and friends */
-    void *hot;              /* the block allocated last */
-    uint32_t hot_granules;  /* its size if it is free again and waits, not merged yet; else 0 */
-    uint32_t lent_granules; /* its size if it is still live; else 0 */
+    uint32_t last;          /* the granule of the block allocated last */
+    uint32_t last_granules; /* its size if it is known to be live; else 0 */
     uint32_t only_granules; /* those of the only range; 0 if there is none or more than one */
+    uint32_t slots;         /* sizes of which a freed block may wait, in the only range; else 0 */
     uint16_t range_count;
-    bool refilling;
+    bool refilling, merging;
     size_t live, peak;      /* bytes */
     size_t live_blocks;
-    size_t free_blocks;     /* the hot one not counted */
+    size_t free_blocks;     /* those that wait not counted */
     size_t total;           /* bytes */
     ka_refill *refill;
     void *refill_context;
@@ -80,6 +80,12 @@ KA_MUST_USE bool ka_region_claim(ka_region *region, void *base, size_t size);
  * ka_region_claim on this region. It is not called from within itself, and not again unless it claimed something. */
 void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context);
 
+/* Whether each block is merged with its free neighbours as soon as it is freed. Otherwise (the default) one freed block
+ * of each small size, up to 1 KiB and together 1/64 of the range, may wait for the next request of its size; it is
+ * merged before a request is refused. Blocks wait only in a region of one range.
+ * cost  constant: what waits is merged  */
+void ka_region_set_merging(ka_region *region, bool at_once);
+
 /* Takes a block out of the region.
  *
  * size     bytes; 0 gives a pointer that takes no memory
@@ -91,14 +97,14 @@ void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context);
  */
 KA_MUST_USE void *ka_region_alloc(ka_region *region, size_t size, size_t align);
 
-/* Gives a block back. It is merged with its free neighbours, as far as any other call can tell; in truth a block
- * that is freed right after it was allocated waits, so that a request for the same size gets it at once.
+/* Gives a block back. It is merged with its free neighbours, as far as any other call can tell; in truth one block of
+ * each small size may wait for the next request of its size (ka_region_set_merging).
  *
  * block    from this region; NULL does nothing
  * size     bytes, from the requested to the usable size
  * align    bytes, as requested
  * errors   double free, foreign or interior pointer, wrong size: reported, nothing changes. A damaged neighbour is
- *          reported when the block is merged, at the latest by the next free, and left alone.
+ *          reported when the block is merged, and left alone.
  * cost     as ka_region_alloc
  */
 void ka_region_free(ka_region *region, void *block, size_t size, size_t align);

@@ -28,10 +28,13 @@
  *     before   [ free a ][ live b ][ free c ]     ends(b - 1): a ends there, its footer says where it begins;
  *     after    [           free             ]     ends(b + size): c begins there, its header says its size
  *
- * The block that was allocated last, the hot block, is remembered. If it is the next one to be freed, nothing has to be
- * proved, and it waits: it stays as it was, live by its bits, but free, and a request that it fits takes it back at
- * once. It is released, that is marked free and merged, by the next request that it does not fit; what looks at the
- * region (walk, stats, usable, the proof of a free) takes it for free and merged all the time.
+ * Blocks that wait. One freed block of each small size stays as it was, live by its bits, and the next request of that
+ * size takes it; the next free of that size finds the place taken and merges its own block. So half of all frees and
+ * allocs of random order touch no list. The places lie before `heads`; how many sizes have one depends on the range, so
+ * that 1/64 of it waits at most. What waits is merged when a request would be refused, when it is in the way of a
+ * resize, and when a second range is claimed: blocks wait only in a region of one range. What looks at the region
+ * (walk, stats, usable, the proof of a free) takes them for free and merged all the time. The block that was allocated
+ * last is remembered and can wait without a proof.
  *
  * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
  * first write, and whatever is unusual goes to the general path by a tail call.
@@ -163,22 +166,6 @@ static KA_ALWAYS_INLINE void release_between(ka_region *region, uint32_t g, uint
         release_between_free(region, g, n, site);
 }
 
-/* Releases the hot block. */
-static KA_NOINLINE void hot_release(ka_region *region, const void *site)
-{
-    range *r = range_of(region, (uintptr_t)region->hot);
-    uint32_t g = (uint32_t)(((uintptr_t)region->hot - r->base) / KA_REGION_GRANULE);
-    uint32_t n = region->hot_granules;
-    region->hot = NULL;
-    region->hot_granules = 0;
-    if (KA_UNLIKELY(region->only_granules == 0)) {
-        block_release(region, r, g, n, site);
-        return;
-    }
-    length_clear(r, g, n);
-    release_between(region, g, n, is_free_end(r, g - 1), is_free_end(r, g + n), site);
-}
-
 /* ---- alloc ---- */
 
 /* A list whose first block cannot be believed is let go: its blocks are lost until their neighbours take them in. */
@@ -220,12 +207,13 @@ static KA_ALWAYS_INLINE void live_subtract(ka_region *region, size_t n)
     region->live -= n * KA_REGION_GRANULE;
 }
 
-/* What is to be done for a new live block besides its bits and lists. No block is hot. */
+/* What is to be done for a new live block besides its bits and lists. */
 static KA_ALWAYS_INLINE void *block_lend(ka_region *region, const range *r, uint32_t g, uint32_t n)
 {
     live_add(region, n);
-    region->lent_granules = n;
-    return region->hot = block_at(r, g);
+    region->last = g;
+    region->last_granules = n;
+    return block_at(r, g);
 }
 
 static void *block_hand_out(ka_region *region, range *r, uint32_t g, uint32_t n)
@@ -309,6 +297,17 @@ static KA_NOINLINE void *region_take(ka_region *region, uint32_t n, size_t align
     }
 }
 
+/* The block of n granules that waits, if its place has the alignment; else NULL. */
+static KA_ALWAYS_INLINE void *waiting_take(ka_region *region, size_t n, size_t align)
+{
+    const range *r = &region->ranges[0];
+    uint32_t g = n <= region->slots ? *waiting_slot(r, n) : 0;
+    if (g == 0 || (granule_address(r, g) & (align - 1)) != 0)
+        return NULL;
+    *waiting_slot(r, n) = 0;
+    return block_lend(region, r, g, (uint32_t)n);
+}
+
 /* Asks for more memory. Never from within itself; true only if the region has grown. */
 static bool region_grow(ka_region *region, size_t size, size_t align, ka_flags flags)
 {
@@ -330,11 +329,9 @@ static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_
     uint32_t n = granules_of(size);
     if (n == UINT32_MAX)
         return NULL;
-    if (region->hot_granules != 0)
-        hot_release(region, NULL);
-    void *block;
-    while ((block = region_take(region, n, align)) == NULL)
-        if (!region_grow(region, size, align, flags))
+    void *block = waiting_take(region, n, align);
+    while (block == NULL && (block = region_take(region, n, align)) == NULL)
+        if (!region_settle(region, NULL) && !region_grow(region, size, align, flags))
             return NULL;
     return block;
 }
@@ -359,17 +356,13 @@ static KA_NOINLINE void *take_cut(ka_region *region, uint32_t n, uint32_t bin, u
     return block_lend(region, &region->ranges[0], g, n);
 }
 
-static KA_NOINLINE void *region_alloc_after_release(ka_region *region, size_t size, size_t align, ka_flags flags);
-
-/* One range, no alignment, no block that waits: all that the usual request needs, and no call but the last one. */
-static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size_t align, ka_flags flags)
+/* One range, no alignment, no block that waits for the size: all that the usual request needs, and no call but the last
+ * one. `all`: granules, huge for size 0. */
+static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size_t align, ka_flags flags, size_t all)
 {
     range *r = &region->ranges[0];
-    size_t all = (size - 1) / KA_REGION_GRANULE + 1; /* huge for size 0 */
-    if (KA_UNLIKELY(all > region->only_granules || align - 1 >= KA_REGION_GRANULE || (align & (align - 1)) != 0))
+    if (KA_UNLIKELY(all > region->only_granules))
         return region_alloc_slow(region, size, align, flags);
-    if (KA_UNLIKELY(region->hot_granules != 0))
-        return region_alloc_after_release(region, size, align, flags);
     uint32_t n = (uint32_t)all, bin = bin_of(n);
     for (;;) {
         uint64_t here = r->map[bin / 64] >> (bin % 64);
@@ -396,31 +389,13 @@ static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size
     return region_alloc_slow(region, size, align, flags);
 }
 
-static KA_NOINLINE void *region_alloc_after_release(ka_region *region, size_t size, size_t align, ka_flags flags)
-{
-    hot_release(region, NULL);
-    return region_alloc_usual(region, size, align, flags);
-}
-
-/* Whether the block that waits is what is asked for. Bad sizes and alignments do not fit either. */
-static KA_ALWAYS_INLINE bool hot_fits(const ka_region *region, size_t size, size_t align)
-{
-    return (size - 1) / KA_REGION_GRANULE + 1 == region->hot_granules && (align & (align - 1)) == 0 &&
-           ((uintptr_t)region->hot & (align - 1)) == 0;
-}
-
-static KA_ALWAYS_INLINE void *hot_take(ka_region *region)
-{
-    uint32_t n = region->hot_granules;
-    live_add(region, n);
-    region->lent_granules = n;
-    region->hot_granules = 0;
-    return region->hot;
-}
-
 static KA_ALWAYS_INLINE void *region_alloc(ka_region *region, size_t size, size_t align, ka_flags flags)
 {
-    return hot_fits(region, size, align) ? hot_take(region) : region_alloc_usual(region, size, align, flags);
+    size_t n = (size - 1) / KA_REGION_GRANULE + 1; /* huge for size 0 */
+    if (KA_UNLIKELY(align - 1 >= KA_REGION_GRANULE || (align & (align - 1)) != 0))
+        return region_alloc_slow(region, size, align, flags);
+    void *block = waiting_take(region, n, 1);
+    return block != NULL ? block : region_alloc_usual(region, size, align, flags, n);
 }
 
 void *ka_region_alloc(ka_region *region, size_t size, size_t align)
@@ -430,17 +405,12 @@ void *ka_region_alloc(ka_region *region, size_t size, size_t align)
 
 /* ---- free ---- */
 
-/* Whether this is the block that waits: live by its bits, and free. */
-static inline bool is_hot(const ka_region *region, const void *block)
-{
-    return block == region->hot && region->hot_granules != 0;
-}
-
 /* What is wrong with an address in the range at which no live block starts. */
 static ka_misuse misuse_at(const ka_region *region, const range *r, uint32_t g)
 {
     uint32_t start = last_start(r, g);
-    return is_free_end(r, start) || is_hot(region, block_at(r, start)) ? KA_MISUSE_DOUBLE_FREE : KA_MISUSE_INTERIOR;
+    bool free = is_free_end(r, start) || is_waiting(region, r, start, live_size(r, start));
+    return free ? KA_MISUSE_DOUBLE_FREE : KA_MISUSE_INTERIOR;
 }
 
 /* Reports why block_find did not accept a block. */
@@ -451,7 +421,8 @@ static KA_NOINLINE void block_refuse(const ka_region *region, const range *r, co
     if (r != NULL) {
         uintptr_t offset = (uintptr_t)block - r->base;
         uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
-        bool starts = offset % KA_REGION_GRANULE == 0 && is_live_start(r, g) && !is_hot(region, block);
+        bool starts = offset % KA_REGION_GRANULE == 0 && is_live_start(r, g) &&
+                      !is_waiting(region, r, g, live_size(r, g));
         kind = starts ? KA_MISUSE_WRONG_SIZE : misuse_at(region, r, g);
     }
     ka_report_misuse(kind, (ka_allocator *)(uintptr_t)&region->allocator, block, size, site);
@@ -465,16 +436,17 @@ static inline uint32_t block_find(const ka_region *region, const range *r, const
         return 0;
     uintptr_t offset = (uintptr_t)block - r->base;
     uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
-    if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || is_hot(region, block)))
+    if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g)))
         return 0;
-    return n == 0 || KA_LIKELY(live_size(r, g) == n) ? g : 0;
+    uint32_t here = live_size(r, g);
+    return (n == 0 || KA_LIKELY(here == n)) && !is_waiting(region, r, g, here) ? g : 0;
 }
 
 /* A live block, found by its bits, is freed. */
 static void block_free(ka_region *region, const range *r, uint32_t g, uint32_t n, const void *site)
 {
-    if (block_at(r, g) == region->hot)
-        region->lent_granules = 0;
+    if (g == region->last)
+        region->last_granules = 0;
     live_subtract(region, n);
     block_release(region, (range *)(uintptr_t)r, g, n, site);
 }
@@ -492,6 +464,20 @@ static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t 
         block_refuse(region, r, block, size, site);
 }
 
+/* A live block of the only range waits, if none of its size does. */
+typedef enum waits { WAITS, WAITS_ANOTHER, WAITS_ALREADY } waits;
+
+static KA_ALWAYS_INLINE waits block_wait(const ka_region *region, uint32_t g, size_t n)
+{
+    if (n > region->slots)
+        return WAITS_ANOTHER;
+    uint32_t *slot = waiting_slot(&region->ranges[0], n);
+    if (*slot != 0)
+        return KA_UNLIKELY(*slot == g) ? WAITS_ALREADY : WAITS_ANOTHER;
+    *slot = g;
+    return WAITS;
+}
+
 /* The rest of region_free_usual for a large block: its length proves its size. */
 static KA_NOINLINE void region_free_large(ka_region *region, void *block, size_t size, const void *site)
 {
@@ -499,25 +485,27 @@ static KA_NOINLINE void region_free_large(ka_region *region, void *block, size_t
     uint32_t g = (uint32_t)(((uintptr_t)block - r->base) / KA_REGION_GRANULE);
     size_t n = (size - 1) / KA_REGION_GRANULE + 1;
     uint64_t starts = ka_bit_window(r->starts, g) & ka_low_mask(LARGE);
-    if (KA_UNLIKELY(starts != 1 || is_free_end(r, g) || ka_load_bytes32(length_at(r, g)) != n)) {
+    bool live = starts == 1 && !is_free_end(r, g) && ka_load_bytes32(length_at(r, g)) == n;
+    waits waiting = live ? block_wait(region, g, n) : WAITS_ALREADY;
+    if (KA_UNLIKELY(waiting == WAITS_ALREADY)) {
         region_free_slow(region, block, size, site);
         return;
     }
+    live_subtract(region, n);
+    if (waiting == WAITS)
+        return;
     uint32_t n32 = (uint32_t)n;
     length_clear(r, g, n32);
-    live_subtract(region, n);
     release_between(region, g, n32, is_free_end(r, g - 1), is_free_end(r, g + n32), site);
 }
 
 /* The only range, and a block whose bits lie in one window together with those of its neighbours: the proof is the same
- * as in block_find. NULL is in no range, and size 0 makes a huge number of granules. */
-static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t size, const void *site)
+ * as in block_find. `number` is huge if the block is not aligned; NULL is in no range; n is huge for size 0. */
+static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t size, const void *site, size_t number,
+                                          size_t n)
 {
     const range *r = &region->ranges[0];
-    uintptr_t offset = (uintptr_t)block - r->base;
-    uintptr_t number = offset >> 4 | offset << (sizeof offset * 8 - 4); /* huge if the block is not aligned */
-    size_t n = (size - 1) / KA_REGION_GRANULE + 1;
-    if (KA_UNLIKELY(number - 1 >= region->only_granules || block == region->hot)) {
+    if (KA_UNLIKELY(number - 1 >= region->only_granules)) {
         region_free_slow(region, block, size, site);
         return;
     }
@@ -528,31 +516,37 @@ static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t
     uint32_t g = (uint32_t)number;
     uint64_t starts = ka_bit_window(r->starts, g - 1) >> 1, ends = ka_bit_window(r->ends, g - 1);
     /* a start here, the next one n granules on */
-    if (KA_UNLIKELY(ka_lowest_bit((starts ^ 1) | UINT64_C(1) << 63) != n || (ends & 2) != 0)) {
+    bool live = ka_lowest_bit((starts ^ 1) | UINT64_C(1) << 63) == n && (ends & 2) == 0;
+    waits waiting = KA_LIKELY(live) ? block_wait(region, g, n) : WAITS_ALREADY;
+    if (KA_UNLIKELY(waiting == WAITS_ALREADY)) {
         region_free_slow(region, block, size, site);
         return;
     }
     live_subtract(region, n);
+    if (waiting == WAITS)
+        return;
     release_between(region, g, (uint32_t)n, (ends & 1) != 0, (ends >> n & 2) != 0, site);
 }
 
-/* The block that was allocated last is known: no proof is needed, and it waits for the next request of its size. */
-static KA_ALWAYS_INLINE bool hot_give(ka_region *region, void *block, size_t size)
+/* The block that was allocated last is known: it needs no proof if it can wait. */
+static KA_ALWAYS_INLINE void region_free(ka_region *region, void *block, size_t size, const void *site)
 {
-    size_t n = (size - 1) / KA_REGION_GRANULE + 1;
-    if (block != region->hot || n != region->lent_granules)
-        return false;
-    live_subtract(region, n);
-    region->hot_granules = (uint32_t)n;
-    region->lent_granules = 0;
-    return true;
+    uintptr_t offset = (uintptr_t)block - region->ranges[0].base;
+    size_t number = offset >> 4 | offset << (sizeof offset * 8 - 4), n = (size - 1) / KA_REGION_GRANULE + 1;
+    if (number == region->last && n == region->last_granules) {
+        region->last_granules = 0;
+        if (block_wait(region, (uint32_t)number, n) == WAITS) {
+            live_subtract(region, n);
+            return;
+        }
+    }
+    region_free_usual(region, block, size, site, number, n);
 }
 
 void ka_region_free(ka_region *region, void *block, size_t size, size_t align)
 {
     (void)align; /* a region's blocks do not differ by alignment */
-    if (!hot_give(region, block, size))
-        region_free_usual(region, block, size, KA_RETURN_ADDRESS());
+    region_free(region, block, size, KA_RETURN_ADDRESS());
 }
 
 void ka_region_free_unsized(ka_region *region, void *block)
@@ -581,7 +575,7 @@ size_t ka_region_usable(const ka_region *region, const void *block)
 static void live_changed(ka_region *region, const range *r, uint32_t old_n, uint32_t new_n)
 {
     if (old_n != new_n)
-        region->lent_granules = 0; /* if it was this block, its size is another now */
+        region->last_granules = 0; /* if it was this block, its size is another now */
     region->live = region->live - (size_t)old_n * KA_REGION_GRANULE + (size_t)new_n * KA_REGION_GRANULE;
     if (region->live > region->peak)
         region->peak = region->live;
@@ -656,6 +650,17 @@ static void *block_resize_in_place(ka_region *region, range *r, uint32_t g, uint
     return new_n > old_n ? block_slide_down(region, r, g, old_n, new_n, align) : NULL;
 }
 
+/* Neighbours of a live block that wait are merged. */
+static void neighbours_settle(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
+{
+    for (int side = 0; side < 2; side++) {
+        uint32_t waiting = side == 0 ? waiting_behind(region, r, g + n) : waiting_before(region, r, g);
+        const void *damaged = waiting != 0 ? waiting_join(region, r, waiting) : NULL;
+        if (KA_UNLIKELY(damaged != NULL))
+            ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
+    }
+}
+
 static void *region_resize(ka_region *region, void *block, size_t old_size, size_t new_size, size_t new_align,
                            ka_flags flags, const void *site)
 {
@@ -667,12 +672,11 @@ static void *region_resize(ka_region *region, void *block, size_t old_size, size
     }
     if (new_n == UINT32_MAX)
         return NULL;
-    if (region->hot_granules != 0)
-        hot_release(region, site); /* it may be a neighbour */
     void *result;
     for (;;) {
         range *r = range_of(region, (uintptr_t)block); /* a refill may have changed the ranges */
         uint32_t g = (uint32_t)(((uintptr_t)block - r->base) / KA_REGION_GRANULE);
+        neighbours_settle(region, r, g, old_n, site);
         result = block_resize_in_place(region, r, g, old_n, new_n, new_align, site);
         if (result != NULL)
             break;
@@ -683,7 +687,7 @@ static void *region_resize(ka_region *region, void *block, size_t old_size, size
             block_release(region, r, g, old_n, site);
             break;
         }
-        if (!region_grow(region, new_size, new_align, flags))
+        if (!region_settle(region, site) && !region_grow(region, new_size, new_align, flags))
             return NULL;
     }
     if ((flags & KA_ZERO) != 0 && new_size > old_size)
@@ -723,8 +727,7 @@ static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags fl
 static void op_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
     (void)align;
-    if (!hot_give(region_of(self), block, size))
-        region_free_usual(region_of(self), block, size, KA_RETURN_ADDRESS());
+    region_free(region_of(self), block, size, KA_RETURN_ADDRESS());
 }
 
 static void *op_resize(ka_allocator *self, void *block, size_t old_size, size_t old_align, size_t new_size,

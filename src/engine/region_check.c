@@ -8,22 +8,23 @@ static uint32_t size_by_bits(const range *r, uint32_t g)
     return next_start(r, g + 1, r->granules + 1) - g;
 }
 
-static inline bool is_hot(const ka_region *region, const range *r, uint32_t g)
+static bool is_free(const ka_region *region, const range *r, uint32_t g, uint32_t n)
 {
-    return region->hot_granules != 0 && granule_address(r, g) == (uintptr_t)region->hot;
+    return !is_live_start(r, g) || is_waiting(region, r, g, n);
 }
 
-/* The size of the block at g. With the hot block and its neighbours as one free block, as it will be. */
+/* The size of the block at g. Blocks that wait and free ones beside them are one free block, as they will be. */
 static uint32_t walk_size(const ka_region *region, const range *r, uint32_t g, bool *live)
 {
-    bool starts = is_live_start(r, g), hot = is_hot(region, r, g);
-    *live = starts && !hot;
     uint32_t n = size_by_bits(r, g);
-    if (!starts && is_hot(region, r, g + n) && is_live_start(r, g + n)) {
-        n += size_by_bits(r, g + n);
-        hot = true;
+    *live = !is_free(region, r, g, n);
+    while (!*live && g + n <= r->granules) {
+        uint32_t next = size_by_bits(r, g + n);
+        if (!is_free(region, r, g + n, next))
+            break;
+        n += next;
     }
-    return hot && is_free_end(r, g + n) ? n + size_by_bits(r, g + n) : n;
+    return n;
 }
 
 bool ka_region_walk(const ka_region *region, ka_visit *visit, void *context)
@@ -54,16 +55,46 @@ static uint32_t range_largest_free(const range *r)
     return largest;
 }
 
-/* What the hot block makes of the statistics, once merged. */
-static void stats_add_hot(const ka_region *region, const range *r, ka_stats *stats)
+/* The free block that one which waits is to become. */
+typedef struct merged {
+    uint32_t first, end;
+    size_t free_blocks; /* in it by now */
+    bool another;       /* waits before this one */
+} merged;
+
+static merged merged_around(const ka_region *region, const range *r, uint32_t g, uint32_t n)
 {
-    uintptr_t offset = (uintptr_t)region->hot - r->base;
-    if (region->hot_granules == 0 || offset / KA_REGION_GRANULE - 1 >= r->granules)
-        return;
-    uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE), n = region->hot_granules;
-    uint32_t before = free_before(r, g), behind = free_behind(r, g + n);
-    stats->free_blocks = stats->free_blocks + 1 - (before != 0) - (behind != 0);
-    stats->largest_free = ka_max(stats->largest_free, (size_t)(before + n + behind) * KA_REGION_GRANULE);
+    merged all = { g, g + n, 0, false };
+    for (;;) {
+        uint32_t free = free_before(r, all.first), waiting = free == 0 ? waiting_before(region, r, all.first) : 0;
+        if (free + waiting == 0)
+            break;
+        all.first -= free + waiting;
+        all.free_blocks += free != 0;
+        all.another = all.another || waiting != 0;
+    }
+    for (;;) {
+        uint32_t free = free_behind(r, all.end), waiting = free == 0 ? waiting_behind(region, r, all.end) : 0;
+        if (free + waiting == 0)
+            break;
+        all.end += free + waiting;
+        all.free_blocks += free != 0;
+    }
+    return all;
+}
+
+/* What the blocks that wait make of the statistics, once merged. */
+static void stats_add_waiting(const ka_region *region, ka_stats *stats)
+{
+    const range *r = &region->ranges[0];
+    for (uint32_t n = 1; n <= region->slots; n++) {
+        uint32_t g = *waiting_slot(r, n);
+        merged all = g != 0 ? merged_around(region, r, g, n) : (merged){ 0, 0, 0, true };
+        if (all.another)
+            continue;
+        stats->free_blocks = stats->free_blocks + 1 - all.free_blocks;
+        stats->largest_free = ka_max(stats->largest_free, (size_t)(all.end - all.first) * KA_REGION_GRANULE);
+    }
 }
 
 void ka_region_stats(const ka_region *region, ka_stats *out)
@@ -79,8 +110,8 @@ void ka_region_stats(const ka_region *region, ka_stats *out)
         const range *r = &region->ranges[i];
         stats.overhead += r->size - (size_t)r->granules * KA_REGION_GRANULE;
         stats.largest_free = ka_max(stats.largest_free, (size_t)range_largest_free(r) * KA_REGION_GRANULE);
-        stats_add_hot(region, r, &stats);
     }
+    stats_add_waiting(region, &stats);
     if (stats.free != 0)
         stats.fragmentation = 1000 - (unsigned)((uint64_t)stats.largest_free * 1000 / stats.free);
     *out = stats;
@@ -161,27 +192,34 @@ static const char *range_check_lists(const range *r, size_t *listed)
     return NULL;
 }
 
-/* Takes the hot block out of the census, where it was counted as live. What is said to be lent must be live. */
-static const char *check_hot(const ka_region *region, census *c)
+/* Takes the blocks that wait out of the census, where they were counted as live. */
+static const char *check_waiting(const ka_region *region, census *c)
 {
-    uint32_t n = region->hot_granules + region->lent_granules;
-    if (n == 0)
-        return NULL;
-    if (region->hot_granules != 0 && region->lent_granules != 0)
-        return "the hot block waits and is lent";
-    for (uint32_t i = 0; i < region->range_count; i++) {
-        const range *r = &region->ranges[i];
-        uintptr_t offset = (uintptr_t)region->hot - r->base;
-        uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
-        if (offset / KA_REGION_GRANULE - 1 >= r->granules)
+    const range *r = &region->ranges[0];
+    if (region->slots != 0 && (region->range_count != 1 || region->merging))
+        return "a block may wait where none should";
+    for (uint32_t n = 1; n <= region->slots; n++) {
+        uint32_t g = *waiting_slot(r, n);
+        if (g == 0)
             continue;
-        if (offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g) || live_size(r, g) != n)
-            return "the hot block is not as its bits say";
-        c->live -= region->hot_granules;
-        c->live_blocks -= region->hot_granules != 0;
-        return NULL;
+        if (g > r->granules || !is_live_start(r, g) || live_size(r, g) != n)
+            return "a block that waits is not as its bits say";
+        c->live -= n;
+        c->live_blocks--;
     }
-    return "the hot block lies in no range";
+    return NULL;
+}
+
+/* What is freed without a proof must be live. */
+static const char *check_last(const ka_region *region)
+{
+    const range *r = &region->ranges[0];
+    uint32_t g = region->last, n = region->last_granules;
+    if (n == 0 || region->slots == 0)
+        return NULL;
+    if (g - 1 >= r->granules || !is_live_start(r, g) || live_size(r, g) != n || is_waiting(region, r, g, n))
+        return "the block allocated last is not as its bits say";
+    return NULL;
 }
 
 const char *ka_region_check(const ka_region *region)
@@ -206,9 +244,11 @@ const char *ka_region_check(const ka_region *region)
             return "the tournament does not know a range's highest bin";
         total += (size_t)r->granules * KA_REGION_GRANULE;
     }
-    const char *broken_hot = check_hot(region, &c);
-    if (broken_hot != NULL)
-        return broken_hot;
+    const char *broken = check_waiting(region, &c);
+    if (broken == NULL)
+        broken = check_last(region);
+    if (broken != NULL)
+        return broken;
     if (total != region->total)
         return "the total is not the sum of the ranges";
     if (c.live * KA_REGION_GRANULE != region->live || c.live_blocks != region->live_blocks)

@@ -17,10 +17,20 @@ static size_t record_bit_bytes(uint32_t granules)
     return ka_words_for((size_t)granules + 2) * sizeof(uint64_t);
 }
 
+/* Sizes of which a block may wait: together 1/64 of the range, and two at least. */
+static uint32_t record_slots(uint32_t granules)
+{
+    uint32_t n = 2;
+    while (n < WAITING && (n + 1) * (n + 1) <= granules / 32)
+        n++;
+    return n;
+}
+
 /* A window of bits may read eight bytes behind the second plane: there are always two heads. */
 static size_t record_bytes(uint32_t granules)
 {
-    return ka_round_up(record_bins(granules) * sizeof(uint32_t), sizeof(uint64_t)) + 2 * record_bit_bytes(granules);
+    size_t numbers = record_bins(granules) + record_slots(granules);
+    return ka_round_up(numbers * sizeof(uint32_t), sizeof(uint64_t)) + 2 * record_bit_bytes(granules);
 }
 
 /* How many granules a range of `size` bytes has besides its record, which ends at the last whole granule. */
@@ -43,19 +53,37 @@ static void range_lay_out(range *r, size_t size)
     r->granules = granules_in(size);
     r->bins = (uint16_t)record_bins(r->granules);
     size_t plane = record_bit_bytes(r->granules), kept = old.granules == 0 ? 0 : record_bit_bytes(old.granules);
+    uint32_t slots = record_slots(r->granules), old_slots = old.granules == 0 ? 0 : record_slots(old.granules);
     r->starts = (uint64_t *)(end - record_bytes(r->granules));
     r->ends = (uint64_t *)((uintptr_t)r->starts + plane);
-    r->heads = (uint32_t *)((uintptr_t)r->ends + plane);
+    r->heads = (uint32_t *)((uintptr_t)r->ends + plane) + slots;
     if (old.granules != 0) {
         bit_clear(old.starts, old.granules + 1);
-        ka_move(r->heads, old.heads, old.bins * sizeof(uint32_t));
+        ka_move(r->heads - old_slots, old.heads - old_slots, (old_slots + old.bins) * sizeof(uint32_t));
         ka_move(r->ends, old.ends, kept);
         ka_move(r->starts, old.starts, kept);
     }
     ka_clear((char *)r->starts + kept, plane - kept);
     ka_clear((char *)r->ends + kept, plane - kept);
+    ka_clear(r->heads - slots, (slots - old_slots) * sizeof(uint32_t));
     ka_clear(r->heads + old.bins, (r->bins - old.bins) * sizeof(uint32_t));
     bit_set(r->starts, r->granules + 1);
+}
+
+/* What is known of the only range. Blocks may wait in it alone. */
+static void range_is_only(ka_region *region)
+{
+    bool only = region->range_count == 1;
+    region->only_granules = only ? region->ranges[0].granules : 0;
+    region->slots = only && !region->merging ? record_slots(region->only_granules) : 0;
+}
+
+void ka_region_set_merging(ka_region *region, bool at_once)
+{
+    if (at_once)
+        region_settle(region, NULL);
+    region->merging = at_once;
+    range_is_only(region);
 }
 
 static void range_extend(ka_region *region, range *r, size_t size)
@@ -64,8 +92,7 @@ static void range_extend(ka_region *region, range *r, size_t size)
     range_lay_out(r, r->size + size);
     uint32_t added = r->granules - old;
     region->total += (size_t)added * KA_REGION_GRANULE;
-    if (region->range_count == 1)
-        region->only_granules = r->granules;
+    range_is_only(region);
     const void *damaged = granules_join(region, r, old + 1, added);
     tournament_build(region);
     if (damaged != NULL)
@@ -74,6 +101,7 @@ static void range_extend(ka_region *region, range *r, size_t size)
 
 static void range_insert(ka_region *region, uint32_t at, uintptr_t base, size_t size)
 {
+    region_settle(region, NULL);
     for (uint32_t i = region->range_count; i > at; i--)
         region->ranges[i] = region->ranges[i - 1];
     region->range_count++;
@@ -82,7 +110,7 @@ static void range_insert(ka_region *region, uint32_t at, uintptr_t base, size_t 
     r->base = base - KA_REGION_GRANULE;
     range_lay_out(r, size);
     region->total += (size_t)r->granules * KA_REGION_GRANULE;
-    region->only_granules = region->range_count == 1 ? r->granules : 0;
+    range_is_only(region);
     block_insert(region, r, 1, r->granules);
     tournament_build(region);
 }

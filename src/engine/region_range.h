@@ -4,6 +4,7 @@
 #ifndef KA_ENGINE_REGION_RANGE_H
 #define KA_ENGINE_REGION_RANGE_H
 
+#include <ka/handler.h>
 #include <ka/region.h>
 
 #include "base/bits.h"
@@ -11,6 +12,7 @@
 
 #define SUB_SHIFT 4 /* 16 bins for each doubling */
 #define NO_BIN    0xffffu
+#define WAITING   64 /* granules of the largest block that may wait */
 #define LARGE     48 /* granules; a live block from here on has its length beside its bits */
 #define CHECK_KEY UINT32_C(0x9e3779b9)
 
@@ -208,6 +210,44 @@ static inline uint32_t free_before(const range *r, uint32_t g)
     uint32_t size = is_free_end(r, g - 1) ? size_before(r, g) : 0;
     return size != 0 && block_links_sound(r, g - size, bin_of(size)) ? size : 0;
 }
+
+/* ---- blocks that wait: live by their bits, and free ---- */
+
+/* Where the granule of the waiting block of n granules is kept, or 0; only for n up to region->slots. */
+static KA_ALWAYS_INLINE uint32_t *waiting_slot(const range *r, size_t n)
+{
+    return r->heads - n;
+}
+
+static KA_ALWAYS_INLINE bool is_waiting(const ka_region *region, const range *r, uint32_t g, uint32_t n)
+{
+    return n <= region->slots && *waiting_slot(r, n) == g;
+}
+
+/* Where the block starts that ends before g, if it may wait; 0 if its start is too far away. */
+static inline uint32_t start_before(const range *r, uint32_t g)
+{
+    uint32_t at = g - 1, word = at / 64;
+    uint64_t bits = r->starts[word] << (63 - at % 64);
+    if (bits != 0)
+        return at - 63 + ka_highest_bit(bits);
+    return word != 0 && r->starts[word - 1] != 0 ? word * 64 - 64 + ka_highest_bit(r->starts[word - 1]) : 0;
+}
+
+/* The granules of a block that waits right behind, or right before; 0 if none does. */
+static inline uint32_t waiting_behind(const ka_region *region, const range *r, uint32_t end)
+{
+    uint32_t n = is_live_start(r, end) && end <= r->granules ? live_size(r, end) : UINT32_MAX;
+    return is_waiting(region, r, end, n) ? n : 0;
+}
+
+static inline uint32_t waiting_before(const ka_region *region, const range *r, uint32_t g)
+{
+    uint32_t start = start_before(r, g);
+    return start != 0 && is_live_start(r, start) && is_waiting(region, r, start, g - start) ? g - start : 0;
+}
+
+/* ---- lists ---- */
 
 /* The first bin at or above `bin` that is not empty, or NO_BIN. `bin` is one of the 64 * KA_REGION_MAP_WORDS. */
 static KA_ALWAYS_INLINE uint32_t bin_find(const range *r, uint32_t bin)
@@ -565,6 +605,30 @@ static inline const void *granules_join(ka_region *region, range *r, uint32_t g,
     bit_set(r->starts, g);
     bits_release(r, g, n, prev, next);
     return damaged;
+}
+
+/* The block of n granules that waits is merged. Returns what granules_join does. */
+static inline const void *waiting_join(ka_region *region, range *r, uint32_t n)
+{
+    uint32_t *slot = waiting_slot(r, n), g = *slot;
+    *slot = 0;
+    length_clear(r, g, n);
+    return granules_join(region, r, g, n);
+}
+
+/* Merges all that waits. False if nothing did. */
+static inline bool region_settle(ka_region *region, const void *site)
+{
+    bool any = false;
+    for (uint32_t n = 1; n <= region->slots; n++) {
+        if (*waiting_slot(&region->ranges[0], n) == 0)
+            continue;
+        any = true;
+        const void *damaged = waiting_join(region, &region->ranges[0], n);
+        if (KA_UNLIKELY(damaged != NULL))
+            ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
+    }
+    return any;
 }
 
 #endif

@@ -87,9 +87,14 @@ static void block_allocated_last_is_proved_after_changes(void)
     block = ka_region_alloc(&region, 64, 16);
     ka_region_free(&region, block, 64, 16);
     expect_misuse(KA_MISUSE_DOUBLE_FREE, block, 64); /* it waits */
-    void *other = ka_region_alloc(&region, 32, 16);  /* it does not wait any more */
-    KIT_CHECK(other == block);
-    expect_misuse(KA_MISUSE_WRONG_SIZE, block, 64);
+    expect_unsized_misuse(KA_MISUSE_DOUBLE_FREE, block);
+    expect_misuse(KA_MISUSE_DOUBLE_FREE, block, 32);
+    expect_misuse(KA_MISUSE_DOUBLE_FREE, block + 16, 32);
+    settle();
+    expect_misuse(KA_MISUSE_DOUBLE_FREE, block, 64); /* it does not wait any more */
+    void *other = ka_region_alloc(&region, 32, 16);
+    KIT_CHECK(other == arena);
+    expect_misuse(KA_MISUSE_WRONG_SIZE, other, 64);
     ka_region_free(&region, other, 32, 16);
     KIT_CHECK(ka_region_alloc(&region, 32, 4096) == arena);
     CHECK_REGION();

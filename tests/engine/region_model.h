@@ -67,9 +67,31 @@ static inline size_t model_rounded(size_t size)
     return (size + KA_REGION_GRANULE - 1) & ~(KA_REGION_GRANULE - 1);
 }
 
+/* What a walk says of free memory. */
+typedef struct model_free_memory {
+    size_t blocks, bytes, largest;
+} model_free_memory;
+
+static inline bool model_count_free(void *context, const void *block, size_t size, bool live)
+{
+    model_free_memory *free_memory = context;
+    (void)block;
+    free_memory->blocks += !live;
+    free_memory->bytes += live ? 0 : size;
+    if (!live && size > free_memory->largest)
+        free_memory->largest = size;
+    return true;
+}
+
 /* What holds after every operation. */
 static inline const char *model_check(const model *m)
 {
+    model_free_memory walked = { 0, 0, 0 };
+    ka_stats stats;
+    ka_region_walk(m->region, model_count_free, &walked);
+    ka_region_stats(m->region, &stats);
+    MODEL_FACT(stats.free_blocks == walked.blocks && stats.free == walked.bytes);
+    MODEL_FACT(stats.largest_free == walked.largest);
     MODEL_STEP(ka_region_check(m->region));
     MODEL_FACT(m->region->live_blocks == m->count);
     MODEL_FACT(m->region->live == m->live);

@@ -188,15 +188,15 @@ static uint64_t state_mix(uint64_t hash, uint64_t word)
     return hash ^ hash >> 29;
 }
 
-/* What the engine's next steps depend on: bits, heads, the hot block, and the headers of free blocks; the check has
+/* What the engine's next steps depend on: bits, heads, what waits, the block allocated last, and the headers of free blocks; the check has
  * just proved that counts, maps and footers agree with these. What live blocks hold and the highest use do not count.
  * So sequences that lead to the same state need not be told apart, and a block's place stands for its name. */
 static uint64_t state_hash(void)
 {
     const ka_region_range *r = &region.ranges[0];
-    uint64_t hash = state_mix(region.hot_granules, region.lent_granules);
-    if (region.hot_granules != 0 || region.lent_granules != 0)
-        hash = state_mix(hash, (uintptr_t)region.hot - r->base);
+    uint64_t hash = state_mix(region.last_granules, region.last_granules != 0 ? region.last : 0);
+    for (uint32_t n = 1; n <= region.slots; n++)
+        hash = state_mix(hash, r->heads[-(int)n]);
     for (uint32_t g = 0; g <= r->granules + 1; g += 64)
         hash = state_mix(state_mix(hash, r->starts[g / 64]), r->ends[g / 64]);
     for (uint32_t bin = 0; bin < r->bins; bin++)

@@ -1,0 +1,67 @@
+/* region_waiting_test.c: freed blocks that wait for the next request of their size. */
+#include "region_fixture.h"
+
+static size_t walked_free(void)
+{
+    walked w = { .in_order = true };
+    ka_region_walk(&region, on_visit, &w);
+    return w.free;
+}
+
+/* One freed block of each small size waits; every other call takes it for merged. */
+static void freed_blocks_wait(void)
+{
+    start(64 * KIB);
+    unsigned char *a = ka_region_alloc(&region, 16, 16), *b = ka_region_alloc(&region, 32, 16);
+    unsigned char *c = ka_region_alloc(&region, 48, 16), *d = ka_region_alloc(&region, 32, 16);
+    void *fence = ka_region_alloc(&region, 16, 16);
+    ka_region_free(&region, b, 32, 16);
+    ka_region_free(&region, a, 16, 16);
+    ka_region_free(&region, c, 48, 16);
+    KIT_CHECK(free_blocks() == 2 && walked_free() == 2 && region.live_blocks == 2); /* these as one, and the rest */
+    KIT_CHECK(ka_region_usable(&region, b) == 0);
+    ka_region_free(&region, d, 32, 16); /* another of its size waits: merged at once */
+    KIT_CHECK(free_blocks() == 2 && walked_free() == 2);
+    CHECK_REGION();
+    KIT_CHECK(ka_region_alloc(&region, 30, 8) == b && ka_region_alloc(&region, 1, 1) == a);
+    KIT_CHECK(ka_region_alloc(&region, 48, 16) == c && ka_region_alloc(&region, 32, 16) == d);
+    KIT_CHECK(free_blocks() == 1 && fence != NULL && reported.count == 0);
+    ka_region_free(&region, c, 48, 16);
+    KIT_CHECK(ka_region_resize(&region, b, 32, 16, 80, 16, 0) == b); /* into the one that waits */
+    ka_region_free(&region, b, 80, 16);
+    KIT_CHECK(ka_region_resize(&region, d, 32, 16, 100, 16, 0) == b); /* down into it */
+    CHECK_REGION();
+}
+
+static void merging_at_once_leaves_none_waiting(void)
+{
+    start(64 * KIB);
+    unsigned char *a = ka_region_alloc(&region, 48, 16), *b = ka_region_alloc(&region, 48, 16);
+    ka_region_free(&region, a, 48, 16);
+    ka_region_set_merging(&region, true);
+    CHECK_REGION();
+    KIT_CHECK(ka_region_alloc(&region, 16, 16) == a);
+    ka_region_free(&region, a, 16, 16);
+    ka_region_free(&region, b, 48, 16);
+    KIT_CHECK(region.free_blocks == 1 && ka_region_claim(&region, arena + 64 * KIB, 64 * KIB));
+    ka_region_free(&region, ka_region_alloc(&region, 48, 16), 48, 16);
+    KIT_CHECK(region.free_blocks == 1);
+    CHECK_REGION();
+    ka_region_set_merging(&region, false);
+    a = ka_region_alloc(&region, 48, 16);
+    b = ka_region_alloc(&region, 48, 16);
+    ka_region_free(&region, a, 48, 16);
+    KIT_CHECK(region.free_blocks == 1 && free_blocks() == 2 && b != NULL);
+    KIT_CHECK(ka_region_claim(&region, arena + 256 * KIB, 64 * KIB)); /* with two ranges nothing waits */
+    KIT_CHECK(region.free_blocks == 3 && free_blocks() == 3);
+    CHECK_REGION();
+}
+
+int main(void)
+{
+    static const kit_case cases[] = {
+        { "freed blocks wait and are free for all that looks", freed_blocks_wait },
+        { "merging at once: none waits", merging_at_once_leaves_none_waiting },
+    };
+    return kit_main("region_waiting", cases, KIT_COUNT(cases));
+}
