@@ -43,10 +43,10 @@ typedef struct ka_region_range {
 
 typedef struct ka_region {
     ka_allocator allocator; /* the interface; pass &region.allocator to ka_alloc and friends */
+    size_t slots;           /* sizes of which a freed block may wait, in the only range; else 0 */
     uint32_t last;          /* the granule of the block allocated last */
-    uint32_t last_granules; /* its size if it is known to be live; else 0 */
     uint32_t only_granules; /* those of the only range; 0 if there is none or more than one */
-    uint32_t slots;         /* sizes of which a freed block may wait, in the only range; else 0 */
+    uint32_t last_granules; /* its size if it is known to be live; else 0 */
     uint16_t range_count;
     bool refilling, merging;
     size_t live, peak;      /* bytes */
@@ -81,7 +81,7 @@ KA_MUST_USE bool ka_region_claim(ka_region *region, void *base, size_t size);
 void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context);
 
 /* Whether each block is merged with its free neighbours as soon as it is freed. Otherwise (the default) one freed block
- * of each small size, up to 1 KiB and together 1/64 of the range, may wait for the next request of its size; it is
+ * of each small size, up to 1 KiB and together about 1/256 of the range, may wait for the next request of its size; it is
  * merged before a request is refused. Blocks wait only in a region of one range.
  * cost  constant: what waits is merged  */
 void ka_region_set_merging(ka_region *region, bool at_once);

@@ -31,7 +31,7 @@
  * Blocks that wait. One freed block of each small size stays as it was, live by its bits, and the next request of that
  * size takes it; the next free of that size finds the place taken and merges its own block. So half of all frees and
  * allocs of random order touch no list. The places lie before `heads`; how many sizes have one depends on the range, so
- * that 1/64 of it waits at most. What waits is merged when a request would be refused, when it is in the way of a
+ * that about 1/256 of it waits at most. What waits is merged when a request would be refused, when it is in the way of a
  * resize, and when a second range is claimed: blocks wait only in a region of one range. What looks at the region
  * (walk, stats, usable, the proof of a free) takes them for free and merged all the time. The block that was allocated
  * last is remembered and can wait without a proof.
@@ -297,15 +297,19 @@ static KA_NOINLINE void *region_take(ka_region *region, uint32_t n, size_t align
     }
 }
 
+static KA_ALWAYS_INLINE void *waiting_lend(ka_region *region, uint32_t g, size_t n)
+{
+    const range *r = &region->ranges[0];
+    *waiting_slot(r, n) = 0;
+    return block_lend(region, r, g, (uint32_t)n);
+}
+
 /* The block of n granules that waits, if its place has the alignment; else NULL. */
-static KA_ALWAYS_INLINE void *waiting_take(ka_region *region, size_t n, size_t align)
+static void *waiting_take(ka_region *region, size_t n, size_t align)
 {
     const range *r = &region->ranges[0];
     uint32_t g = n <= region->slots ? *waiting_slot(r, n) : 0;
-    if (g == 0 || (granule_address(r, g) & (align - 1)) != 0)
-        return NULL;
-    *waiting_slot(r, n) = 0;
-    return block_lend(region, r, g, (uint32_t)n);
+    return g != 0 && (granule_address(r, g) & (align - 1)) == 0 ? waiting_lend(region, g, n) : NULL;
 }
 
 /* Asks for more memory. Never from within itself; true only if the region has grown. */
@@ -394,8 +398,8 @@ static KA_ALWAYS_INLINE void *region_alloc(ka_region *region, size_t size, size_
     size_t n = (size - 1) / KA_REGION_GRANULE + 1; /* huge for size 0 */
     if (KA_UNLIKELY(align - 1 >= KA_REGION_GRANULE || (align & (align - 1)) != 0))
         return region_alloc_slow(region, size, align, flags);
-    void *block = waiting_take(region, n, 1);
-    return block != NULL ? block : region_alloc_usual(region, size, align, flags, n);
+    uint32_t g = n <= region->slots ? *waiting_slot(&region->ranges[0], n) : 0;
+    return g != 0 ? waiting_lend(region, g, n) : region_alloc_usual(region, size, align, flags, n);
 }
 
 void *ka_region_alloc(ka_region *region, size_t size, size_t align)

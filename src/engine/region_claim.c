@@ -17,11 +17,11 @@ static size_t record_bit_bytes(uint32_t granules)
     return ka_words_for((size_t)granules + 2) * sizeof(uint64_t);
 }
 
-/* Sizes of which a block may wait: together 1/64 of the range, and two at least. */
+/* Sizes of which a block may wait: together 1/256 of the range, and four at least where there is room. */
 static uint32_t record_slots(uint32_t granules)
 {
-    uint32_t n = 2;
-    while (n < WAITING && (n + 1) * (n + 1) <= granules / 32)
+    uint32_t n = (uint32_t)ka_min(granules + 1, 4);
+    while (n < WAITING && (n + 1) * (n + 1) <= granules / 128)
         n++;
     return n;
 }
