@@ -31,10 +31,10 @@
  * Blocks that wait. One freed block of each small size stays as it was, live by its bits, and the next request of that
  * size takes it; the next free of that size finds the place taken and merges its own block. So half of all frees and
  * allocs of random order touch no list. The places lie before `heads`; how many sizes have one depends on the range, so
- * that about 1/256 of it waits at most. What waits is merged when a request would be refused, when it is in the way of a
- * resize, and when a second range is claimed: blocks wait only in a region of one range. What looks at the region
- * (walk, stats, usable, the proof of a free) takes them for free and merged all the time. The block that was allocated
- * last is remembered and can wait without a proof.
+ * that about 1/256 of it waits at most. What waits is merged when a request would be refused, when an empty heap is asked for
+ * another size, when it is in the way of a resize, and when a second range is claimed: blocks wait only in a region of
+ * one range. What looks at the region (walk, stats, usable, the proof of a free) takes them for free and merged all the
+ * time. The block that was allocated last is remembered and can wait without a proof.
  *
  * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
  * first write, and whatever is unusual goes to the general path by a tail call.
@@ -334,6 +334,8 @@ static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_
     if (n == UINT32_MAX)
         return NULL;
     void *block = waiting_take(region, n, align);
+    if (block == NULL && region->live_blocks == 0)
+        (void)region_settle(region, NULL); /* an empty heap begins anew */
     while (block == NULL && (block = region_take(region, n, align)) == NULL)
         if (!region_settle(region, NULL) && !region_grow(region, size, align, flags))
             return NULL;
@@ -365,7 +367,7 @@ static KA_NOINLINE void *take_cut(ka_region *region, uint32_t n, uint32_t bin, u
 static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size_t align, ka_flags flags, size_t all)
 {
     range *r = &region->ranges[0];
-    if (KA_UNLIKELY(all > region->only_granules))
+    if (KA_UNLIKELY(all > region->only_granules || region->live_blocks == 0))
         return region_alloc_slow(region, size, align, flags);
     uint32_t n = (uint32_t)all, bin = bin_of(n);
     for (;;) {

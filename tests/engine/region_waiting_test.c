@@ -57,10 +57,21 @@ static void merging_at_once_leaves_none_waiting(void)
     CHECK_REGION();
 }
 
+static void an_empty_heap_begins_anew(void)
+{
+    start(64 * KIB);
+    void *a = ka_region_alloc(&region, 16, 16), *b = ka_region_alloc(&region, 2000, 16);
+    ka_region_free(&region, a, 16, 16);
+    ka_region_free(&region, b, 2000, 16);
+    KIT_CHECK(ka_region_alloc(&region, 2000, 16) == a);
+    CHECK_REGION();
+}
+
 int main(void)
 {
     static const kit_case cases[] = {
         { "freed blocks wait and are free for all that looks", freed_blocks_wait },
+        { "an empty heap begins anew", an_empty_heap_begins_anew },
         { "merging at once: none waits", merging_at_once_leaves_none_waiting },
     };
     return kit_main("region_waiting", cases, KIT_COUNT(cases));
