@@ -253,17 +253,24 @@ static size_t run_length(size_t size)
     return ka_park_round(ka_round_up(size, PAGE) / PAGE, heap.table->round_pages);
 }
 
-/* The alignment that tells the heap what the block is: a run as small as a block of a slab was asked for with more than
- * a page. */
-static size_t align_of(unsigned number, size_t usable)
+/* The block elsewhere, with `size` bytes. The old one is large enough still if it only was to be smaller. */
+static void *move(void *block, size_t old, size_t size)
 {
-    return usable <= KA_CLASS_LARGEST && number == 0 ? 2 * PAGE : KA_MIN_ALIGN;
+    void *result = allocate(size);
+    if (result == NULL)
+        return size <= old ? block : NULL;
+    library_memcpy(result, block, ka_min(old, size));
+    release(block);
+    return result;
 }
 
-static void *resize_exactly(void *block, unsigned number, size_t old, size_t size)
+/* A run stays one, and where it is, if it can. */
+static KA_NOINLINE void *resize_exactly(void *block, unsigned number, size_t old, size_t size)
 {
-    void *result = ka_heap_resize(&heap, block, old, align_of(number, old), size, KA_MIN_ALIGN, 0);
-    return result != NULL ? result : fail();
+    if (number == 0 && size > KA_CLASS_LARGEST && size <= (size_t)PTRDIFF_MAX &&
+        ka_heap_run_resize(&heap, block, old / PAGE, run_length(size), 0))
+        return block;
+    return move(block, old, size);
 }
 
 /* A run, however small. */
@@ -274,7 +281,7 @@ static void *run_take(size_t size)
         block = ka_run_pop(&heap, &mine.magazines, run_length(size), 1);
         ka_port_busy_give(&mine.magazines.busy);
     }
-    return block != NULL ? block : ka_heap_alloc(&heap, size, align_of(0, size), 0);
+    return block != NULL ? block : ka_heap_alloc(&heap, size, size <= KA_CLASS_LARGEST ? 2 * PAGE : KA_MIN_ALIGN, 0);
 }
 
 /* The block with `size` bytes, more than it has. */

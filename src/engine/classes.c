@@ -7,8 +7,17 @@
  *                bit h
  *
  * The eight steps are 1/9 to 1/16 of their blocks, so less than 1/8 is wasted. (Four steps, as in jemalloc or mimalloc,
- * would waste up to 1/5.) Byte tables answer in one load:
- * up to 1 KiB by units of 16 bytes, above by units of 128.
+ * would waste up to 1/5.)
+ *
+ * Programs often ask for a power of two and some bytes of their own on top: pages of a database with their headers, say.
+ * Equal steps serve these worst, so the doublings from 1 to 8 KiB have the shares of their end, of which so many fill
+ * a slab: 1/15 to 1/8 of 16, 32 and 64 KiB. Steps of 1/16 to 1/9 then, the small ones first. Shares are rounded down to
+ * 64 bytes, so that cache lines fit in, but the one of 4,369 bytes to 16. Below there is little to win, above blocks are
+ * a matter of pages. Byte tables answer in one load: up to 8 KiB by units of 16 bytes, above by units of 1 KiB.
+ *
+ * Alignment. A class is aligned to the largest power of two that divides its size. A request is rounded up to a multiple
+ * of its alignment; where that falls in equal steps its class is a multiple, too; among the shares the next class that
+ * is one serves, at the latest the doubling's end.
  *
  * The reciprocal. offset / size = (offset * m) >> 35, with m = ceil(2^35 / size). Let e = m * size - 2^35, 0 <= e <
  * size. Then offset * m / 2^35 = offset / size + offset * e / (size * 2^35), which is too large by less than 1 / size
@@ -16,7 +25,7 @@
  * The product stays below 2^51. (Granlund and Montgomery, "Division by Invariant Integers using Multiplication", 1994.
  * The test tries every offset all the same.)
  *
- * The slabs. The fewest pages that hold min_blocks (or are 8 pages) and lose at most 1/32 of their bytes at the end,
+ * The slabs. The fewest pages that hold min_blocks (or are 4 pages) and lose at most 1/32 of their bytes at the end,
  * 1/8 where the smallest slabs are wanted; where no slab of up to 16 pages does, the one that loses the least.
  */
 #include "engine/classes.h"
@@ -24,37 +33,66 @@
 #include "base/assert.h"
 
 /* A slab of so many pages may have fewer blocks than wanted. */
-#define ENOUGH_PAGES 8u
+#define ENOUGH_PAGES 4u
 
-/* 0 and 1 to 16 units: a class each. Then two, then four units to a class. */
-const uint8_t ka_class_table_[65] = {
-    0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 16, 17, 17, 18, 18, 19, 19, 20, 20,
-    21, 21, 22, 22, 23, 23, 24, 24, 24, 24, 25, 25, 25, 25, 26, 26, 26, 26, 27, 27, 27, 27, 28, 28, 28, 28, 29,
-    29, 29, 29, 30, 30, 30, 30, 31, 31, 31, 31,
+/* The classes that are shares of a slab. */
+#define SHARES_FIRST 32u
+#define SHARES       24u
+
+/* 1 to 8 KiB. */
+static const uint16_t shares[SHARES] = {
+    1088, 1152, 1216, 1344, 1472, 1600, 1792, 2048, 2176, 2304, 2496, 2688,
+    2944, 3264, 3584, 4096, 4368, 4672, 4992, 5440, 5952, 6528, 7232, 8192,
 };
 
-/* Above: the steps are 128 bytes or multiples of that. */
-const uint8_t ka_class_table_large_[256] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 32, 33, 34, 35, 36, 37, 38, 39, 40, 40, 41, 41, 42, 42, 43, 43, 44, 44, 45, 45, 46, 46, 47,
-    47, 48, 48, 48, 48, 49, 49, 49, 49, 50, 50, 50, 50, 51, 51, 51, 51, 52, 52, 52, 52, 53, 53, 53, 53, 54, 54, 54, 54,
-    55, 55, 55, 55, 56, 56, 56, 56, 56, 56, 56, 56, 57, 57, 57, 57, 57, 57, 57, 57, 58, 58, 58, 58, 58, 58, 58, 58, 59,
-    59, 59, 59, 59, 59, 59, 59, 60, 60, 60, 60, 60, 60, 60, 60, 61, 61, 61, 61, 61, 61, 61, 61, 62, 62, 62, 62, 62, 62,
-    62, 62, 63, 63, 63, 63, 63, 63, 63, 63, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 65, 65, 65,
-    65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66, 66,
-    67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 67, 68, 68, 68, 68, 68, 68, 68, 68, 68, 68, 68, 68, 68,
-    68, 68, 68, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 69, 70, 70, 70, 70, 70, 70, 70, 70, 70, 70,
-    70, 70, 70, 70, 70, 70, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71, 71,
+/* Of 0 and of 1 to 512 units. */
+const uint8_t ka_class_table_[KA_CLASS_TABLE_LARGEST_ / 16 + 1] = {
+    0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 16, 17, 17, 18, 18, 19, 19, 20, 20, 21, 21,
+    22, 22, 23, 23, 24, 24, 24, 24, 25, 25, 25, 25, 26, 26, 26, 26, 27, 27, 27, 27, 28, 28, 28, 28, 29, 29, 29, 29, 30,
+    30, 30, 30, 31, 31, 31, 31, 32, 32, 32, 32, 33, 33, 33, 33, 34, 34, 34, 34, 35, 35, 35, 35, 35, 35, 35, 35, 36, 36,
+    36, 36, 36, 36, 36, 36, 37, 37, 37, 37, 37, 37, 37, 37, 38, 38, 38, 38, 38, 38, 38, 38, 38, 38, 38, 38, 39, 39, 39,
+    39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 39, 40, 40, 40, 40, 40, 40, 40, 40, 41, 41, 41, 41, 41, 41, 41, 41,
+    42, 42, 42, 42, 42, 42, 42, 42, 42, 42, 42, 42, 43, 43, 43, 43, 43, 43, 43, 43, 43, 43, 43, 43, 44, 44, 44, 44, 44,
+    44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 44, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45, 45,
+    45, 45, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 47, 47, 47, 47, 47, 47, 47,
+    47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 48, 48, 48, 48,
+    48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 48, 49, 49, 49, 49, 49, 49, 49, 49, 49, 49, 49, 49, 49, 49, 49, 49,
+    49, 49, 49, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 51, 51, 51, 51, 51, 51,
+    51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 52, 52, 52, 52, 52, 52, 52,
+    52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 52, 53, 53, 53, 53,
+    53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53, 53,
+    53, 53, 53, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54,
+    54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 54, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55,
+    55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55,
+    55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55, 55,
+};
+
+const uint8_t ka_class_align_shift_[KA_CLASS_COUNT] = {
+    4, 5, 4, 6, 4, 5, 4, 7,  4,  5,  4,  6,  4,  5,  4,  8,  5,  6,  5,  7,  5,  6,  5,  9,
+    6, 7, 6, 8, 6, 7, 6, 10, 6,  7,  6,  6,  6,  6,  8,  11, 7,  8,  6,  7,  7,  6,  9,  12,
+    4, 6, 7, 6, 6, 7, 6, 13, 10, 11, 10, 12, 10, 11, 10, 14, 11, 12, 11, 13, 11, 12, 11, 15,
+};
+
+/* Above: the steps are 1 KiB or multiples of that. */
+const uint8_t ka_class_table_large_[32] = {
+    0,  0,  0,  0,  0,  0,  0,  0,  56, 57, 58, 59, 60, 61, 62, 63,
+    64, 64, 65, 65, 66, 66, 67, 67, 68, 68, 69, 69, 70, 70, 71, 71,
 };
 
 static uint32_t class_size(unsigned class)
 {
     if (class < 16)
         return (class + 1) * 16;
+    if (class - SHARES_FIRST < SHARES)
+        return shares[class - SHARES_FIRST];
     return (uint32_t)(9 + class % 8) << (class / 8 + 3);
 }
 
 /* Bytes of a slab that no block covers. */
-static uint32_t slab_waste(uint32_t size, uint32_t pages, unsigned page_shift) { return (pages << page_shift) % size; }
+static uint32_t slab_waste(uint32_t size, uint32_t pages, unsigned page_shift)
+{
+    return (pages << page_shift) % size;
+}
 
 static uint32_t slab_pages(uint32_t size, unsigned page_shift, unsigned min_blocks)
 {
@@ -91,7 +129,7 @@ void ka_classes_init(ka_classes *classes, unsigned page_shift, unsigned min_bloc
 
 static const char *class_check(const ka_class *class, unsigned page_shift)
 {
-    uint32_t bytes = (uint32_t)class->pages << page_shift;
+    uint32_t bytes = (uint32_t) class->pages << page_shift;
     if (class->pages == 0 || class->pages > KA_CLASS_MAX_PAGES || bytes > KA_CLASS_MAX_SLAB)
         return "a slab has no pages or too many";
     if (class->blocks == 0 || class->blocks != bytes / class->size)
@@ -111,6 +149,8 @@ const char *ka_classes_check(const ka_classes *classes)
         const ka_class *class = &classes->of[i];
         if (class->size != class_size(i) || ka_class_of(class->size) != i)
             return "a class is not the class of its own size";
+        if (class->size % (UINT32_C(1) << ka_class_align_shift_[i]) != 0)
+            return "a class is not aligned as it should be";
         const char *broken = class_check(class, classes->page_shift);
         if (broken != NULL)
             return broken;

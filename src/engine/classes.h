@@ -1,7 +1,8 @@
 /* engine/classes.h: size classes: which block size serves a request, and how pages are cut into such blocks.
  *
- * Sizes are 16, 32, ... 256, then eight to a doubling: (8 + j) << k, up to 32 KiB. So a request above 112 bytes wastes
- * less than 12.5 % of its block; a smaller one at most 15 bytes. Larger requests are page runs.
+ * Sizes are 16, 32, ... 256, then eight to a doubling, up to 32 KiB: equal steps, (8 + j) << k, but between 1 and 8 KiB
+ * shares, a doubling's end by 15/8, 14/8, ... 9/8. So a request above 112 bytes wastes less than 12.5 % of its block; a
+ * smaller one at most 15 bytes. Larger requests are page runs.
  * Pure functions and tables made once; any context.
  */
 #ifndef KA_ENGINE_CLASSES_H
@@ -36,13 +37,16 @@ typedef struct ka_classes {
     ka_class of[KA_CLASS_COUNT];
 } ka_classes;
 
-/* The class of each size up to 1 KiB, by (size + 15) / 16. Private. */
-extern const uint8_t ka_class_table_[65];
-extern const uint8_t ka_class_table_large_[256]; /* of those above, by (size - 1) / 128 */
+/* Private: the class of each size up to 8 KiB, by (size + 15) / 16; and of each class the logarithm of the largest
+ * power of two that divides its size. */
+#define KA_CLASS_TABLE_LARGEST_ ((size_t)8192)
+extern const uint8_t ka_class_table_large_[32]; /* of those above, by (size - 1) / 1024 */
+extern const uint8_t ka_class_table_[KA_CLASS_TABLE_LARGEST_ / 16 + 1];
+extern const uint8_t ka_class_align_shift_[KA_CLASS_COUNT];
 
 /* Makes the table for pages of 2^page_shift bytes (KA_CLASS_MIN_ to KA_CLASS_MAX_PAGE_SHIFT).
  *
- * min_blocks  how many blocks a slab shall have, unless it has 8 pages or more: 16 is good for speed; at most 1/32 of a
+ * min_blocks  how many blocks a slab shall have, unless it has 4 pages or more: 4 keeps refills cheap; at most 1/32 of a
  *             slab is then lost at its end. 1 gives the smallest slabs, for small heaps; they may lose 1/8.
  */
 void ka_classes_init(ka_classes *classes, unsigned page_shift, unsigned min_blocks);
@@ -50,12 +54,12 @@ void ka_classes_init(ka_classes *classes, unsigned page_shift, unsigned min_bloc
 /* The smallest class with blocks of at least `size` bytes; size <= KA_CLASS_LARGEST. Size 0 counts as 1. */
 static inline unsigned ka_class_of(size_t size)
 {
-    if (KA_LIKELY(size <= 1024))
+    if (KA_LIKELY(size <= KA_CLASS_TABLE_LARGEST_))
         return ka_class_table_[(size + 15) >> 4];
-    return ka_class_table_large_[(size - 1) >> 7];
+    return ka_class_table_large_[(size - 1) >> 10];
 }
 
-/* The same by arithmetic alone: for sizes that the compiler knows, where nothing of it is left. */
+/* The same by arithmetic alone, up to 1 KiB: for sizes that the compiler knows, where nothing of it is left. */
 static inline unsigned ka_class_computed(size_t size)
 {
     if (size <= 256)
@@ -72,12 +76,15 @@ static inline bool ka_class_serves(size_t size, size_t align, unsigned page_shif
            ka_round_up(size, align) <= KA_CLASS_LARGEST;
 }
 
-/* The smallest class whose blocks have `size` bytes and are aligned to `align`; only where ka_class_serves.
- * The rounded size is a multiple of `align`, and so is the size of its class: either the steps between the classes
- * there are multiples of `align`, or the rounded size is a class itself. */
+/* The smallest class whose blocks have `size` bytes and are aligned to `align`; only where ka_class_serves. */
 static inline unsigned ka_class_of_layout(size_t size, size_t align)
 {
-    return ka_class_of(ka_round_up(size, align));
+    unsigned class = ka_class_of(ka_round_up(size, align));
+    if (KA_LIKELY(align <= 16))
+        return class;
+    while (align >> ka_class_align_shift_[class] > 1) /* at the end of the doubling at the latest */
+        class++;
+    return class;
 }
 
 /* The number of the block that `offset` bytes into the slab lies in. Exact for every offset inside a slab. */

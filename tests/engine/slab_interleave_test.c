@@ -264,11 +264,11 @@ static const interleave_plan back = { "take, turn and back", reset_slab, judge, 
 static void take_and_take(void)
 {
     for (unsigned max = 1; max <= 64; max += 63) {
-        setup(2048, 1920, max);
+        setup(2048, 1792, max);
         prove(&take_take);
-        setup(1024, 1920, max);
+        setup(1024, 1792, max);
         prove(&take_take);
-        setup(32, 1920, max); /* two words */
+        setup(32, 1792, max); /* two words */
         prove(&take_take);
     }
 }
@@ -276,15 +276,15 @@ static void take_and_take(void)
 static void take_and_reclaim(void)
 {
     for (unsigned max = 1; max <= 64; max += 63) {
-        setup(2048, 1920, max);
+        setup(2048, 1792, max);
         prove(&take_reclaim);
-        setup(32, 1920, max);
+        setup(32, 1792, max);
         prove(&take_reclaim);
-        setup(16, 1920, max); /* four words */
+        setup(16, 1792, max); /* four words */
         prove(&take_reclaim);
         static const interleave_plan three = { "take, take, reclaim", reset_slab, judge,
                                                { op_take_a, op_take_a, op_reclaim } };
-        setup(2048, 1920, max);
+        setup(2048, 1792, max);
         prove(&three);
     }
 }
@@ -292,10 +292,10 @@ static void take_and_reclaim(void)
 static void take_and_turn(void)
 {
     for (unsigned max = 1; max <= 64; max += 63) {
-        setup(2048, 1920, max);
+        setup(2048, 1792, max);
         prove(&take_turn);
         prove(&back);
-        setup(32, 1920, max);
+        setup(32, 1792, max);
         prove(&take_turn);
         setup(2048, 32, max);
         prove(&take_turn);
@@ -304,13 +304,13 @@ static void take_and_turn(void)
         static const interleave_plan other = { "turn, take the new class", reset_slab, judge, { op_turn, op_take_b } };
         prove(&other);
     }
-    setup(2048, 1920, 64);
+    setup(2048, 1792, 64);
     disprove(&take_turn, TAKE_REREAD, "the second look of take");
 }
 
 static void reclaim_and_turn(void)
 {
-    setup(2048, 1920, 64);
+    setup(2048, 1792, 64);
     prove(&reclaims);
     prove(&reclaim_turn);
     static const interleave_plan back_too = { "reclaim, turn and back", reset_slab, judge,
@@ -340,7 +340,7 @@ static void put_and_others(void)
                                            { op_put_again, op_put_again, op_take_a } };
     for (unsigned max = 1; max <= 64; max += 63)
         for (size_t size = 32; size <= 2048; size *= 64) {
-            setup(size, 1920, max);
+            setup(size, 1792, max);
             prove(&puts);
             prove(&doubled);
             prove(&three);
@@ -358,14 +358,14 @@ static void hints_and_puts(void)
     static const interleave_plan hinted = { "put, refill by an old hint", reset_hinted, judge,
                                             { op_put_again, op_refill_a } };
     for (unsigned max = 1; max <= 64; max += 63) {
-        setup(2048, 1920, max);
+        setup(2048, 1792, max);
         prove(&plan);
         prove(&hinted);
         prove_within(&stale, (interleave_limits){ .stop = true, .preemptions = 5 });
     }
-    setup(32, 1920, 64);
+    setup(32, 1792, 64);
     prove(&hinted);
-    setup(2048, 1920, 64);
+    setup(2048, 1792, 64);
     page_count = MANY;
     prove(&plan);
     prove(&hinted);

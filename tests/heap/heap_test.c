@@ -333,13 +333,13 @@ static void many(void)
 static void resize_within_a_class(void)
 {
     KIT_CHECK(open_given(MIB));
-    char *block = ka_heap_alloc(&heap, 1025, 16, 0); /* class of 1152 bytes */
+    char *block = ka_heap_alloc(&heap, 1089, 16, 0); /* class of 1152 bytes */
     KIT_CHECK(block != NULL);
     memset(block, 0xff, 1152);
-    KIT_EXPECT(ka_heap_resize(&heap, block, 1025, 16, 1152, 16, 0) == block);
-    KIT_EXPECT(ka_heap_resize(&heap, block, 1152, 16, 1030, 128, 0) == block || (uintptr_t)block % 128 != 0);
-    KIT_EXPECT(ka_heap_resize(&heap, block, 1030, 16, 1100, 16, KA_ZERO) == block);
-    KIT_EXPECT(all_zero(block + 1030, 70) && (unsigned char)block[1029] == 0xff && (unsigned char)block[1100] == 0xff);
+    KIT_EXPECT(ka_heap_resize(&heap, block, 1089, 16, 1152, 16, 0) == block);
+    KIT_EXPECT(ka_heap_resize(&heap, block, 1152, 16, 1094, 128, 0) == block || (uintptr_t)block % 128 != 0);
+    KIT_EXPECT(ka_heap_resize(&heap, block, 1094, 16, 1100, 16, KA_ZERO) == block);
+    KIT_EXPECT(all_zero(block + 1094, 6) && (unsigned char)block[1093] == 0xff && (unsigned char)block[1100] == 0xff);
     char *other = ka_heap_resize(&heap, block, 1100, 16, 1153, 16, 0);
     KIT_CHECK(other != NULL && other != block);
     KIT_EXPECT(stats_now().live_blocks == 1);

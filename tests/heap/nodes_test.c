@@ -253,14 +253,14 @@ static void any_memory_at_last(void)
         .source = &machine_source, .size = 8 * MIB, .segment_shift = 23, .nodes = NODES, .node = 3
     };
     KIT_CHECK(machine_open(8 * MIB, 3 * MIB) && ka_heap_init(&heap, &options));
-    while (count < KIT_COUNT(blocks) && (blocks[count] = ka_heap_alloc(&heap, 5000, 16, KA_NOWAIT)) != NULL) {
+    while (count < KIT_COUNT(blocks) && (blocks[count] = ka_heap_alloc(&heap, 4990, 16, KA_NOWAIT)) != NULL) {
         KIT_CHECK(ka_heap_node_of(&heap, blocks[count]) == 3);
-        strange += memory_of(blocks[count], 5000) != 3;
+        strange += memory_of(blocks[count], 4990) != 3;
         KIT_CHECK(strange == 0 || machine.left[3] < 16);
         count++;
     }
-    KIT_EXPECT(count * 5000 > 7 * MIB && strange > count / 2);
-    ka_heap_free_many(&heap, 5000, 16, count, blocks);
+    KIT_EXPECT(count * 4990 > 7 * MIB && strange > count / 2);
+    ka_heap_free_many(&heap, 4990, 16, count, blocks);
     close_heap();
 }
 
