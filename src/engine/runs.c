@@ -265,10 +265,63 @@ static uint32_t pages_open(const ka_runs *runs)
 /* Which pages a search looks at: all free ones, or those that are committed too. */
 typedef enum open_pages { ANY_PAGES, COMMITTED_PAGES } open_pages;
 
-/* What a search saw: the longest stretch, and where the first one of `enough` pages or more begins (or KA_NO_PAGE). */
+/* What a search saw: a bound of the longest stretch (those below `enough` count as enough - 1), and where the first one
+ * of `enough` pages or more begins (or KA_NO_PAGE). enough: a power of two, at most what is searched for, or 1. */
 typedef struct seen_runs {
     uint32_t longest, enough, first;
 } seen_runs;
+
+static void stretch_seen(seen_runs *seen, uint32_t start, uint32_t length)
+{
+    if (length >= seen->enough && seen->first == KA_NO_PAGE)
+        seen->first = start;
+    seen->longest = (uint32_t)ka_max(seen->longest, length);
+}
+
+/* The first stretch of `count` set bits that lies wholly in the word, 64 if there is none. base: the page of bit 0. */
+static unsigned search_inside(uint64_t word, uint32_t base, uint32_t count, seen_runs *seen)
+{
+    uint64_t starts = seen->enough < 64 ? word : 0;
+    for (uint32_t by = 1; by < seen->enough && starts != 0; by *= 2)
+        starts &= starts >> by; /* bits with 2 * by - 1 set ones above */
+    if (word != 0)
+        seen->longest = (uint32_t)ka_max(seen->longest, ka_min(seen->enough - 1, 62));
+    while (starts != 0) {
+        unsigned from = ka_lowest_bit(starts), end = ka_lowest_bit(~word & ~ka_low_mask(from));
+        stretch_seen(seen, base + from, end - from);
+        if (end - from >= count)
+            return from;
+        starts &= ~ka_low_mask(end);
+    }
+    return 64;
+}
+
+/* The first `count` free pages, aligned or not, from `from` on, a word at a time; or KA_NO_PAGE. */
+static uint32_t search_words(view open, uint32_t from, uint32_t end, uint32_t count, seen_runs *seen)
+{
+    uint32_t length = 0; /* of the stretch that ends where the word begins */
+    uint64_t mask = ~ka_low_mask(from % 64);
+    for (uint32_t at = from / 64; at * 64 < end; at++, mask = ~UINT64_C(0)) {
+        uint64_t word = view_word(open, at) & mask;
+        if (word == 0 && length == 0)
+            continue;
+        unsigned low = ~word == 0 ? 64 : ka_lowest_bit(~word);
+        uint32_t start = at * 64 - length;
+        length += low;
+        if (length >= count || low < 64)
+            stretch_seen(seen, start, length);
+        if (length >= count)
+            return start;
+        if (low == 64)
+            continue;
+        length = 63 - ka_highest_bit(~word);
+        unsigned inside = search_inside(word & ka_low_mask(64 - length) & ~ka_low_mask(low), at * 64, count, seen);
+        if (inside < 64)
+            return at * 64 + inside;
+    }
+    stretch_seen(seen, end - length, length); /* `end` may lie inside of the word: a hint only */
+    return KA_NO_PAGE;
+}
 
 /* The first run of `count` free pages aligned to `align` from `from` on, or KA_NO_PAGE. */
 static uint32_t search_from(const ka_runs *runs, open_pages which, uint32_t from, uint32_t count, uint32_t align,
@@ -279,15 +332,15 @@ static uint32_t search_from(const ka_runs *runs, open_pages which, uint32_t from
     uint32_t end = pages_open(runs);
     seen->longest = 0;
     seen->first = KA_NO_PAGE;
+    if (align == 1)
+        return search_words(open, from, end, count, seen);
     for (uint32_t at = view_next(open, from, end, true); at < end;) {
         size_t start = ka_round_up(origin + at, align) - origin;
         size_t goal = start + count;
         uint32_t stop = view_next(open, at, (uint32_t)ka_min(end, goal), false);
-        if (stop - at >= seen->enough && seen->first == KA_NO_PAGE)
-            seen->first = at;
+        stretch_seen(seen, at, stop - at);
         if (stop == goal)
             return (uint32_t)start;
-        seen->longest = (uint32_t)ka_max(seen->longest, stop - at);
         at = view_next(open, stop, end, true);
     }
     return KA_NO_PAGE;
@@ -331,7 +384,8 @@ static uint32_t run_own(ka_runs *runs, open_pages which, uint32_t count, uint32_
         }
         if (!pages_own(runs, first, first + count))
             continue;
-        bool aligned = (((uintptr_t)page_at(runs, first) >> runs->page_shift) & (align - 1)) == 0; /* the base may be new */
+        bool aligned =
+            (((uintptr_t)page_at(runs, first) >> runs->page_shift) & (align - 1)) == 0; /* the base may be new */
         if (aligned && (which == ANY_PAGES || ka_runs_claim_holds_(runs, first, count)))
             return first;
         pages_give(runs, first, first + count);
@@ -576,7 +630,7 @@ void ka_runs_census(const ka_runs *runs, ka_runs_stats *out)
         out->free += ka_count_bits(ka_load_relaxed_64(&runs->free[at]));
         out->committed += ka_count_bits(ka_load_relaxed_64(&runs->committed[at]));
     }
-    seen_runs seen = { .enough = 0 };
+    seen_runs seen = { .enough = 1 };
     (void)search_from(runs, ANY_PAGES, 0, runs->page_count + 1, 1, &seen);
     out->longest = seen.longest;
 }
@@ -611,7 +665,7 @@ static const char *run_check(const ka_runs *runs, uint32_t page, uint32_t count)
 
 static const char *longest_check(const ka_runs *runs, open_pages which)
 {
-    seen_runs seen = { .enough = 0 };
+    seen_runs seen = { .enough = 1 };
     (void)search_from(runs, which, 0, runs->page_count + 1, 1, &seen);
     return longest_refuses(runs, which, runs->releases, seen.longest) ? "a free run would be refused unseen" : NULL;
 }

@@ -3,6 +3,8 @@
  */
 #include "engine/runs.h"
 
+#include <string.h>
+
 #include "base/math.h"
 #include "kit.h"
 
@@ -457,10 +459,52 @@ static void random_steps(void)
              model.refused, model.failed, model.extended, model.trimmed);
 }
 
+/* ---- searching ---- */
+
+/* Where `count` free pages begin first, page by page. */
+static uint32_t first_fit(uint32_t count)
+{
+    for (uint32_t page = 0, length = 0; page < PAGES; page++) {
+        length = ka_bit_get(runs.free, page) ? length + 1 : 0;
+        if (length == count)
+            return page + 1 - count;
+    }
+    return KA_NO_PAGE;
+}
+
+/* Random patterns, from dense to sparse, and claims of every length until nothing is found. */
+static void any_pattern(void)
+{
+    kit_random random = { 11 };
+    unsigned found = 0, refused = 0;
+    for (unsigned round = 0; round < 3000; round++) {
+        memset(words, 0, sizeof words);
+        memset(descriptors, 0, sizeof descriptors);
+        ka_runs_init(&runs, (uintptr_t)arena, PAGES, SHIFT, descriptors, words, NULL);
+        uint64_t longest = (uint64_t)1 << kit_below(&random, 8);
+        for (uint32_t page = (uint32_t)kit_below(&random, 3); page < PAGES;) {
+            uint32_t count = (uint32_t)ka_min(PAGES - page, 1 + kit_below(&random, longest));
+            ka_runs_add(&runs, page, count, KA_RUNS_COMMITTED);
+            page += count + 1 + (uint32_t)kit_below(&random, 3);
+        }
+        for (unsigned i = 0; i < 12; i++) {
+            uint32_t count = 1 + (uint32_t)kit_below(&random, longest + 2), fit = first_fit(count);
+            uint32_t page = ka_runs_claim(&runs, count, 1, 0);
+            if (page != fit)
+                kit_note("round %u: %u pages at %u, not at %u", round, count, page, fit);
+            KIT_CHECK(page == fit);
+            KIT_CHECK_SOUND(ka_runs_check(&runs));
+            *(page == KA_NO_PAGE ? &refused : &found) += 1;
+        }
+    }
+    KIT_CHECK(found > 3000 && refused > 3000);
+}
+
 static const kit_case cases[] = {
     { "an empty segment has nothing", an_empty_segment },
     { "lengths, alignment and double release", lengths_and_alignment },
     { "the longest run is remembered", the_longest },
+    { "the first fit of any pattern", any_pattern },
     { "extend and shrink", extend_and_shrink },
     { "committing", committing },
     { "a source that refuses leaves nothing behind", refused_memory },
