@@ -31,12 +31,15 @@
  *   bool name_ptr_eq(const name *a, const name *b)  whether both own the same value
  *   size_t name_strong_count(const name *arc)       0 if the arc is empty; a moment's view, as the next one
  *   size_t name_weak_count(const name *arc)
+ *   const char *name_check(const name *arc)         NULL, or the first broken fact in words; while no other owner comes
+ *                                                   or goes, as the next one
  *
  *   name_weak name_downgrade(const name *arc)                 a weak owner; an empty one of an empty one
  *   name name_weak_upgrade(const name_weak *weak)             an owner; an empty one if the value is gone
  *   name_weak name_weak_share(const name_weak *weak)
  *   name_weak name_weak_take(name_weak *weak)
  *   void name_weak_drop(name_weak *weak)
+ *   const char *name_weak_check(const name_weak *weak)
  */
 #ifndef KA_ARC_H
 #define KA_ARC_H

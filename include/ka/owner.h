@@ -117,6 +117,10 @@ void ka_bytes_apart_(const void *items, size_t cap, size_t size, const void *fro
 /* NULL, or what is wrong with a block: no allocator, or not aligned. */
 KA_MUST_USE const char *ka_bytes_check_(const void *block, const ka_allocator *a, size_t align);
 
+/* The same for a block with counts: how many of this owner's kind there are, and of the other kind. */
+KA_MUST_USE const char *ka_counted_check_(const void *block, const ka_allocator *a, size_t align, size_t owners,
+                                          size_t others);
+
 /* Stop: the caller's error. `file` and `line` are those of the macro that made the type. */
 KA_NORETURN void ka_owner_out_of_bounds_(const char *what, size_t index, size_t len, const char *file, unsigned line);
 KA_NORETURN void ka_owner_too_many_(const char *what, const char *file, unsigned line);

@@ -96,12 +96,6 @@ KA_MUST_USE bool ka_priority_queue_reserve_(void *queue, size_t more, const ka_s
 
 KA_MUST_USE bool ka_priority_queue_shrink_(void *queue, const ka_shape_ *shape);
 
-/* A slot with a serial at the end of the heap, for an item to be put in; there is room. */
-KA_MUST_USE size_t ka_priority_queue_open_(void *queue);
-
-/* Takes the place out of the heap, puts the last one there, and returns the slot, whose item is still in it. */
-KA_MUST_USE size_t ka_priority_queue_close_(void *queue, size_t place);
-
 /* Whether the slot has the item of this serial. */
 KA_MUST_USE bool ka_priority_queue_has_(const void *queue, size_t slot, uint64_t serial);
 
@@ -171,6 +165,26 @@ KA_END_DECLS
         return name##_reserve_with(self_, more_, 0);                                                             \
     }                                                                                                            \
                                                                                                                  \
+    /* A slot with a serial at the end of the heap, for an item to be put in; there is room. */                  \
+    KA_OWNER_RESULT_ size_t name##_open_(name *self_)                                                            \
+    {                                                                                                            \
+        uint32_t slot_ = self_->order[self_->len];                                                               \
+        self_->slots[slot_].serial = ++self_->serial;                                                            \
+        self_->slots[slot_].place = self_->len++;                                                                \
+        return slot_;                                                                                            \
+    }                                                                                                            \
+                                                                                                                 \
+    /* Takes the place out of the heap, puts the last one there; returns the slot, whose item is still in it. */ \
+    KA_OWNER_RESULT_ size_t name##_close_(name *self_, size_t place_)                                            \
+    {                                                                                                            \
+        uint32_t slot_ = self_->order[place_], last_ = self_->order[--self_->len];                               \
+        self_->order[place_] = last_;                                                                            \
+        self_->slots[last_].place = place_;                                                                      \
+        self_->order[self_->len] = slot_;                                                                        \
+        self_->slots[slot_].serial = 0;                                                                          \
+        return slot_;                                                                                            \
+    }                                                                                                            \
+                                                                                                                 \
     KA_OWNER_CALL_ bool name##_shrink(name *self_)                                                               \
     {                                                                                                            \
         return ka_priority_queue_shrink_(self_, &name##_shape_);                                                 \
@@ -179,7 +193,7 @@ KA_END_DECLS
     KA_OWNER_CALL_ void name##_clear(name *self_)                                                                \
     {                                                                                                            \
         while (self_->len != 0)                                                                                  \
-            drop(&self_->items[ka_priority_queue_close_(self_, self_->len - 1)]);                                \
+            drop(&self_->items[name##_close_(self_, self_->len - 1)]);                                           \
     }                                                                                                            \
                                                                                                                  \
     KA_OWNER_CALL_ void name##_drop(name *self_)                                                                 \
@@ -251,7 +265,7 @@ KA_END_DECLS
     {                                                                                                      \
         if (KA_UNLIKELY(self_->len == self_->cap) && !name##_reserve(self_, 1))                            \
             return false;                                                                                  \
-        out_->slot = ka_priority_queue_open_(self_);                                                       \
+        out_->slot = name##_open_(self_);                                                                  \
         out_->serial = self_->serial;                                                                      \
         self_->items[out_->slot] = item_;                                                                  \
         name##_up_(self_, self_->len - 1, 0);                                                              \
@@ -271,7 +285,7 @@ KA_END_DECLS
         if (!name##_reserve(self_, n_))                                                                    \
             return false;                                                                                  \
         for (size_t i_ = 0; i_ < n_; i_++) {                                                               \
-            size_t slot_ = ka_priority_queue_open_(self_);                                                 \
+            size_t slot_ = name##_open_(self_);                                                            \
             self_->items[slot_] = items_[i_];                                                              \
             if (n_ < before_)                                                                              \
                 name##_up_(self_, self_->len - 1, 0);                                                      \
@@ -285,7 +299,7 @@ KA_END_DECLS
 #define KA_PRIORITY_QUEUE_OUT_(name, T, drop)                                         \
     KA_OWNER_RESULT_ size_t name##_out_(name *self_, size_t place_)                   \
     {                                                                                 \
-        size_t slot_ = ka_priority_queue_close_(self_, place_);                       \
+        size_t slot_ = name##_close_(self_, place_);                                  \
         name##_settle_(self_, place_);                                                \
         return slot_;                                                                 \
     }                                                                                 \

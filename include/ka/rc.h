@@ -29,12 +29,14 @@
  *   bool name_ptr_eq(const name *a, const name *b)  whether both own the same value
  *   size_t name_strong_count(const name *rc)        0 if the rc is empty
  *   size_t name_weak_count(const name *rc)
+ *   const char *name_check(const name *rc)          NULL, or the first broken fact in words
  *
  *   name_weak name_downgrade(const name *rc)                  a weak owner; an empty one of an empty one
  *   name name_weak_upgrade(const name_weak *weak)             an owner; an empty one if the value is gone
  *   name_weak name_weak_share(const name_weak *weak)
  *   name_weak name_weak_take(name_weak *weak)
  *   void name_weak_drop(name_weak *weak)
+ *   const char *name_weak_check(const name_weak *weak)
  */
 #ifndef KA_RC_H
 #define KA_RC_H
@@ -143,6 +145,7 @@ static inline size_t ka_rc_weak_(const ka_rc_counts_ *counts)
     KA_COUNTED_WEAK_(name, T, kind)         \
     KA_COUNTED_STRONG_(name, T, drop, kind) \
     KA_COUNTED_BORROW_(name, T, kind)       \
+    KA_COUNTED_CHECK_(name, T, kind)        \
     KA_COUNTED_NEW_(name, T, kind)
 
 #define KA_COUNTED_WEAK_(name, T, kind)                                                                  \
@@ -247,6 +250,25 @@ static inline size_t ka_rc_weak_(const ka_rc_counts_ *counts)
     KA_OWNER_CALL_ size_t name##_weak_count(const name *self_)                            \
     {                                                                                     \
         return self_->block != NULL ? ka_##kind##_weak_(&self_->block->counts) : 0;       \
+    }
+
+#define KA_COUNTED_CHECK_(name, T, kind)                                                                          \
+    KA_OWNER_RESULT_ const char *name##_check(const name *self_)                                                  \
+    {                                                                                                             \
+        const struct name##_block_ *block_ = self_->block;                                                        \
+        return block_ == NULL                                                                                     \
+                   ? NULL                                                                                         \
+                   : ka_counted_check_(block_, block_->counts.allocator, KA_ALIGNOF(struct name##_block_),        \
+                                       ka_##kind##_strong_(&block_->counts), ka_##kind##_weak_(&block_->counts)); \
+    }                                                                                                             \
+                                                                                                                  \
+    KA_OWNER_RESULT_ const char *name##_weak_check(const name##_weak *self_)                                      \
+    {                                                                                                             \
+        const struct name##_block_ *block_ = self_->block;                                                        \
+        return block_ == NULL                                                                                     \
+                   ? NULL                                                                                         \
+                   : ka_counted_check_(block_, block_->counts.allocator, KA_ALIGNOF(struct name##_block_),        \
+                                       ka_##kind##_weak_(&block_->counts), ka_##kind##_strong_(&block_->counts)); \
     }
 
 #define KA_COUNTED_NEW_(name, T, kind)                                                          \

@@ -130,25 +130,6 @@ bool ka_priority_queue_shrink_(void *self, const ka_shape_ *shape)
     return true;
 }
 
-size_t ka_priority_queue_open_(void *self)
-{
-    queue_view *queue = (queue_view *)self;
-    size_t slot = queue->order[queue->len];
-    queue->slots[slot] = (ka_priority_queue_slot_){ ++queue->serial, queue->len++ };
-    return slot;
-}
-
-size_t ka_priority_queue_close_(void *self, size_t place)
-{
-    queue_view *queue = (queue_view *)self;
-    uint32_t slot = queue->order[place], last = queue->order[--queue->len];
-    queue->order[place] = last;
-    queue->slots[last].place = place;
-    queue->order[queue->len] = slot;
-    queue->slots[slot] = (ka_priority_queue_slot_){ 0, 0 };
-    return slot;
-}
-
 bool ka_priority_queue_has_(const void *self, size_t slot, uint64_t serial)
 {
     const queue_view *queue = (const queue_view *)self;

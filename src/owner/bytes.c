@@ -102,6 +102,15 @@ const char *ka_bytes_check_(const void *block, const ka_allocator *a, size_t ali
     return (uintptr_t)block % align != 0 ? "a block that is not aligned" : NULL;
 }
 
+const char *ka_counted_check_(const void *block, const ka_allocator *a, size_t align, size_t owners, size_t others)
+{
+    if (owners == 0)
+        return "owner: it is not counted";
+    if (owners >= UINT32_MAX || others >= UINT32_MAX) /* 0 less 1, too */
+        return "owner: a count that owners cannot reach";
+    return ka_bytes_check_(block, a, align);
+}
+
 void ka_owner_out_of_bounds_(const char *what, size_t index, size_t len, const char *file, unsigned line)
 {
     char text[160];

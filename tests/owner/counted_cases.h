@@ -7,6 +7,8 @@
 #include <ka/failing.h>
 #include <ka/vec.h>
 
+#include <string.h>
+
 #include "kit.h"
 #include "kit_malloc.h"
 #include "owner/tickets.h"
@@ -33,8 +35,8 @@ OWN_CODE(tree_own, struct tree, tree_drop)
 
 static void tree_drop(struct tree *tree)
 {
-    KA_VEC_EACH(tree_own, child, &tree->children)
-    tree_own_drop(child);
+    KA_VEC_EACH (tree_own, child, &tree->children)
+        tree_own_drop(child);
     tree_own_vec_drop(&tree->children);
     tree_own_weak_drop(&tree->parent);
     ticket_drop(&tree->ticket);
@@ -65,6 +67,38 @@ static void counts_two_then_one(void)
     ticket_own_drop(&second);
     ticket_own_drop(&second);
     KIT_CHECK(tickets_all_dropped() && kit_malloc_clean(&memory));
+}
+
+static void check_finds_damage(void)
+{
+    start();
+    int_own own = { 0 };
+    int_own_weak weak = { 0 };
+    KIT_CHECK(int_own_check(&own) == NULL && int_own_weak_check(&weak) == NULL);
+    KIT_CHECK(int_own_make(&own, heap, 5) != NULL && int_own_check(&own) == NULL);
+    weak = int_own_downgrade(&own);
+    KIT_CHECK(int_own_check(&own) == NULL && int_own_weak_check(&weak) == NULL);
+    struct int_own_block_ good = *own.block;
+    own.block->counts.allocator = NULL;
+    KIT_CHECK(int_own_check(&own) != NULL && int_own_weak_check(&weak) != NULL);
+    *own.block = good;
+    memset(&own.block->counts, 0, 8); /* both counts */
+    KIT_CHECK(int_own_check(&own) != NULL && int_own_weak_check(&weak) != NULL);
+    memset(&own.block->counts, 0xff, 8);
+    KIT_CHECK(int_own_check(&own) != NULL && int_own_weak_check(&weak) != NULL);
+    *own.block = good;
+    int_own_weak_drop(&weak);
+    KIT_CHECK(int_own_check(&own) == NULL);
+    uint32_t none = 0;
+    memcpy((char *)&own.block->counts + 4, &none, 4); /* the weak one that stands for the strong ones */
+    KIT_CHECK(int_own_check(&own) != NULL);
+    none = 1;
+    memcpy((char *)&own.block->counts + 4, &none, 4);
+    weak = int_own_downgrade(&own);
+    int_own_drop(&own);
+    KIT_CHECK(int_own_weak_check(&weak) == NULL);
+    int_own_weak_drop(&weak);
+    KIT_CHECK(kit_malloc_clean(&memory));
 }
 
 static void empty_in_every_way(void)
@@ -330,6 +364,7 @@ static void random_owners(void)
 static const kit_case counted_cases[] = {
     { "counts_two_then_one", counts_two_then_one },
     { "empty_in_every_way", empty_in_every_way },
+    { "check_finds_damage", check_finds_damage },
     { "take_moves", take_moves },
     { "weak_outlives_value", weak_outlives_value },
     { "get_mut_only_when_unique", get_mut_only_when_unique },
