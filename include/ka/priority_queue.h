@@ -110,6 +110,10 @@ KA_MUST_USE const char *ka_priority_queue_check_(const void *queue, const ka_sha
 
 KA_END_DECLS
 
+/* With more items the heap is in no near cache: then the choice of the lesser one is a branch, whose guess lets the
+ * processor fetch what lies below before it knows the outcome. The store in it keeps compilers from undoing that. */
+#define KA_PRIORITY_QUEUE_NEAR_ 32768
+
 /* ---- private: the parts of KA_PRIORITY_QUEUE_CODE ---- */
 
 #define KA_PRIORITY_QUEUE_LIFE_(name, T, drop)                                                                   \
@@ -206,58 +210,62 @@ KA_END_DECLS
 
 /* A slot goes up from `place_`, not beyond `top_`; the slots between move one level down. On the way down the lesser of
  * two goes up until there is none, and then the slot goes up to where it belongs, mostly near: one compare for a level,
- * whose outcome is added and not branched on (Floyd's heapsort, as in C++'s and Rust's libraries). */
-#define KA_PRIORITY_QUEUE_SIFT_(name, T, compare)                                            \
-    KA_OWNER_RESULT_ bool name##_before_(const name *self_, size_t a_, size_t b_)            \
-    {                                                                                        \
-        int order_ = compare(&self_->items[a_], &self_->items[b_]);                          \
-        if (KA_UNLIKELY(order_ == 0))                                                        \
-            return self_->slots[a_].serial < self_->slots[b_].serial;                        \
-        return order_ < 0;                                                                   \
-    }                                                                                        \
-                                                                                             \
-    KA_OWNER_CALL_ void name##_place_(name *self_, size_t place_, uint32_t slot_)            \
-    {                                                                                        \
-        self_->order[place_] = slot_;                                                        \
-        self_->slots[slot_].place = place_;                                                  \
-    }                                                                                        \
-                                                                                             \
-    KA_OWNER_CALL_ void name##_up_(name *self_, size_t place_, size_t top_)                  \
-    {                                                                                        \
-        uint32_t slot_ = self_->order[place_];                                               \
-        for (size_t above_; place_ != top_; place_ = above_) {                               \
-            above_ = (place_ - 1) / 2;                                                       \
-            if (!name##_before_(self_, slot_, self_->order[above_]))                         \
-                break;                                                                       \
-            name##_place_(self_, place_, self_->order[above_]);                              \
-        }                                                                                    \
-        name##_place_(self_, place_, slot_);                                                 \
-    }                                                                                        \
-                                                                                             \
-    KA_OWNER_CALL_ void name##_down_(name *self_, size_t place_)                             \
-    {                                                                                        \
-        uint32_t slot_ = self_->order[place_];                                               \
-        size_t top_ = place_, below_;                                                        \
-        for (; (below_ = 2 * place_ + 2) < self_->len; place_ = below_) {                    \
-            below_ -= name##_before_(self_, self_->order[below_ - 1], self_->order[below_]); \
-            name##_place_(self_, place_, self_->order[below_]);                              \
-        }                                                                                    \
-        if (below_ == self_->len) { /* one is alone */                                       \
-            name##_place_(self_, place_, self_->order[below_ - 1]);                          \
-            place_ = below_ - 1;                                                             \
-        }                                                                                    \
-        self_->order[place_] = slot_;                                                        \
-        name##_up_(self_, place_, top_);                                                     \
-    }                                                                                        \
-                                                                                             \
-    /* Where the item belongs, up or down. */                                                \
-    KA_OWNER_CALL_ void name##_settle_(name *self_, size_t place_)                           \
-    {                                                                                        \
-        if (place_ >= self_->len)                                                            \
-            return;                                                                          \
-        uint32_t slot_ = self_->order[place_];                                               \
-        name##_up_(self_, place_, 0);                                                        \
-        name##_down_(self_, self_->slots[slot_].place);                                      \
+ * whose outcome is added and not branched on where the heap is near (Floyd; as C++'s and Rust's libraries do). */
+#define KA_PRIORITY_QUEUE_SIFT_(name, T, compare)                                               \
+    KA_OWNER_RESULT_ bool name##_before_(const name *self_, size_t a_, size_t b_)               \
+    {                                                                                           \
+        int order_ = compare(&self_->items[a_], &self_->items[b_]);                             \
+        if (KA_UNLIKELY(order_ == 0))                                                           \
+            return self_->slots[a_].serial < self_->slots[b_].serial;                           \
+        return order_ < 0;                                                                      \
+    }                                                                                           \
+                                                                                                \
+    KA_OWNER_CALL_ void name##_place_(name *self_, size_t place_, uint32_t slot_)               \
+    {                                                                                           \
+        self_->order[place_] = slot_;                                                           \
+        self_->slots[slot_].place = place_;                                                     \
+    }                                                                                           \
+                                                                                                \
+    KA_OWNER_CALL_ void name##_up_(name *self_, size_t place_, size_t top_)                     \
+    {                                                                                           \
+        uint32_t slot_ = self_->order[place_];                                                  \
+        for (size_t above_; place_ != top_; place_ = above_) {                                  \
+            above_ = (place_ - 1) / 2;                                                          \
+            if (!name##_before_(self_, slot_, self_->order[above_]))                            \
+                break;                                                                          \
+            name##_place_(self_, place_, self_->order[above_]);                                 \
+        }                                                                                       \
+        name##_place_(self_, place_, slot_);                                                    \
+    }                                                                                           \
+                                                                                                \
+    KA_OWNER_CALL_ void name##_down_(name *self_, size_t place_)                                \
+    {                                                                                           \
+        uint32_t slot_ = self_->order[place_];                                                  \
+        size_t top_ = place_, below_;                                                           \
+        for (; (below_ = 2 * place_ + 2) < self_->len; place_ = below_) {                       \
+            bool left_ = name##_before_(self_, self_->order[below_ - 1], self_->order[below_]); \
+            if (self_->len <= KA_PRIORITY_QUEUE_NEAR_)                                          \
+                below_ -= left_;                                                                \
+            else if (left_)                                                                     \
+                name##_place_(self_, place_, self_->order[--below_]);                           \
+            name##_place_(self_, place_, self_->order[below_]);                                 \
+        }                                                                                       \
+        if (below_ == self_->len) { /* one is alone */                                          \
+            name##_place_(self_, place_, self_->order[below_ - 1]);                             \
+            place_ = below_ - 1;                                                                \
+        }                                                                                       \
+        self_->order[place_] = slot_;                                                           \
+        name##_up_(self_, place_, top_);                                                        \
+    }                                                                                           \
+                                                                                                \
+    /* Where the item belongs, up or down. */                                                   \
+    KA_OWNER_CALL_ void name##_settle_(name *self_, size_t place_)                              \
+    {                                                                                           \
+        if (place_ >= self_->len)                                                               \
+            return;                                                                             \
+        uint32_t slot_ = self_->order[place_];                                                  \
+        name##_up_(self_, place_, 0);                                                           \
+        name##_down_(self_, self_->slots[slot_].place);                                         \
     }
 
 #define KA_PRIORITY_QUEUE_IN_(name, T)                                                                     \

@@ -230,6 +230,26 @@ static void room_and_alignment(void)
     KIT_CHECK(kit_malloc_clean(&memory));
 }
 
+/* More items than are taken to be in a near cache. */
+static void many_items(void)
+{
+    enum { N = 3 * KA_PRIORITY_QUEUE_NEAR_ / 2 };
+    start();
+    kit_random random = { 20261121 };
+    int_queue queue = int_queue_in(heap);
+    int out, last = -1;
+    for (int i = 0; i < N; i++)
+        KIT_CHECK(int_queue_push(&queue, (int)kit_below(&random, N)));
+    for (size_t left = N; left > 0; left--, last = out) {
+        KIT_CHECK(int_queue_pop(&queue, &out) && out >= last);
+        if (left % 8192 == 1)
+            KIT_CHECK_SOUND(int_queue_check(&queue));
+    }
+    KIT_CHECK(int_queue_is_empty(&queue));
+    int_queue_drop(&queue);
+    KIT_CHECK(kit_malloc_clean(&memory));
+}
+
 static void shrinks_to_the_last_slot(void)
 {
     start();
@@ -466,6 +486,7 @@ static const kit_case cases[] = {
     { "handles", handles },
     { "from_a_vec", from_a_vec },
     { "room_and_alignment", room_and_alignment },
+    { "many_items", many_items },
     { "shrinks_to_the_last_slot", shrinks_to_the_last_slot },
     { "nth_allocation_fails", nth_allocation_fails },
     { "check_finds_damage", check_finds_damage },
