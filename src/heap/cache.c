@@ -160,9 +160,10 @@ static ka_cache_magazine *magazine_mine(const ka_cache *cache)
 /* The newest object, or NULL. The magazine is busy by the caller. */
 static void *magazine_pop(ka_cache_magazine *m)
 {
-    void *object = m->top[-1];
+    void **top = m->top;
+    void *object = top[-1];
     if (KA_LIKELY(object != NULL))
-        m->top--;
+        ka_cache_magazine_set_top(m, top - 1);
     return object;
 }
 
@@ -173,7 +174,7 @@ static bool magazine_push(ka_cache_magazine *m, void *object)
     if (KA_UNLIKELY(top == m->end || top[-1] == object))
         return false;
     *top = object;
-    m->top = top + 1;
+    ka_cache_magazine_set_top(m, top + 1);
     return true;
 }
 
@@ -195,11 +196,13 @@ static void lot_put_back(ka_cache *cache, const ka_cache_lot *lot)
 /* Moves the lot's objects, as many as fit, into the magazine, so that they come out ascending by address. */
 static void magazine_fill(const ka_cache *cache, ka_cache_magazine *m, ka_cache_lot *lot)
 {
-    while (lot->batch.bits != 0 && m->top != m->end) {
+    void **top = m->top;
+    while (lot->batch.bits != 0 && top != m->end) {
         unsigned bit = ka_highest_bit(lot->batch.bits);
-        *m->top++ = (void *)(lot->first + bit * cache->distance);
+        *top++ = (void *)(lot->first + bit * cache->distance);
         lot->batch.bits &= ~(UINT64_C(1) << bit);
     }
+    ka_cache_magazine_set_top(m, top);
 }
 
 /* Puts the older half of a full magazine back into the slabs. The magazine is busy by the caller. */
@@ -209,7 +212,7 @@ static void magazine_flush_half(ka_cache *cache, ka_cache_magazine *m, const voi
     void **bottom = m->slots + 1;
     objects_put(cache, bottom, out, site);
     ka_move(bottom, bottom + out, (length - out) * sizeof(void *));
-    m->top = bottom + (length - out);
+    ka_cache_magazine_set_top(m, bottom + (length - out));
 }
 
 /* Gives this CPU a magazine if it has none and the context allows it. */
@@ -375,7 +378,7 @@ static size_t magazine_take(const ka_cache *cache, size_t count, void **objects)
         void **top = m->top;
         for (taken = 0; taken < count && top[-1] != NULL; taken++)
             objects[taken] = *--top;
-        m->top = top;
+        ka_cache_magazine_set_top(m, top);
         ka_port_busy_give(&m->busy);
     }
     ka_port_unpin(pin);
@@ -392,7 +395,7 @@ static size_t magazine_put(const ka_cache *cache, size_t count, void *const *obj
         void **top = m->top, **end = m->end;
         while (put < count && top != end && objects[put] != NULL && objects[put] != top[-1])
             *top++ = objects[put++];
-        m->top = top;
+        ka_cache_magazine_set_top(m, top);
         ka_port_busy_give(&m->busy);
     }
     ka_port_unpin(pin);
@@ -448,7 +451,7 @@ bool ka_cache_flush_slot(ka_cache *cache, unsigned slot)
     if (!ka_port_busy_take(&m->busy))
         return false;
     objects_put(cache, m->slots + 1, ka_cache_magazine_length(m), NULL);
-    m->top = m->slots + 1;
+    ka_cache_magazine_set_top(m, m->slots + 1);
     ka_port_busy_give(&m->busy);
     return true;
 }

@@ -79,9 +79,15 @@ static inline ka_cache_magazine *ka_cache_magazine_at(const ka_cache *cache, uns
     return m == &ka_cache_no_magazine ? NULL : m;
 }
 
+/* Only the owner moves `top`; statistics look at it from other CPUs. */
+static inline void ka_cache_magazine_set_top(ka_cache_magazine *m, void **top)
+{
+    ka_store_relaxed_slot(&m->top, top);
+}
+
 static inline uint32_t ka_cache_magazine_length(const ka_cache_magazine *m)
 {
-    return (uint32_t)(m->top - m->slots) - 1;
+    return (uint32_t)(ka_load_relaxed_slot(&m->top) - m->slots) - 1;
 }
 
 /* Finds the slab of an address; false: in none. A place with a table is a cursor, and looked at first. Any context. */

@@ -1,5 +1,5 @@
 /* cache_threads_test.c: threads on one cache: each for itself, and all of them on the objects of all, while one of them
- * shrinks it. Every object has the constructor's mark, and the mark of its owner over the rest; what the cache hands
+ * shrinks it and another thread reads statistics. Every object has the constructor's mark, and the mark of its owner over the rest; what the cache hands
  * out is never somebody's. At the end all is free by the cache's own count, each object has been constructed and
  * destructed once in each life of its slab, and nothing was reported. ThreadSanitizer watches the contents change
  * hands.
@@ -158,11 +158,28 @@ static void *live_in_a_rush(void *argument)
     return NULL;
 }
 
+/* Somebody reads statistics all the while. */
+static uint32_t stop;
+
+static void *look(void *unused)
+{
+    (void)unused;
+    while (ka_load_acquire_32(&stop) == 0) {
+        ka_stats stats = ka_get_stats(&cache.allocator);
+        if (stats.live + stats.free != stats.total)
+            ka_fetch_add_64(&wrong, 1);
+        sched_yield();
+    }
+    return NULL;
+}
+
 static void run(void *(*life)(void *))
 {
+    pthread_t watcher;
     memset(workers, 0, sizeof workers);
     memset(pool, 0, sizeof pool);
-    ready = 0;
+    ready = stop = 0;
+    KIT_CHECK(pthread_create(&watcher, NULL, look, NULL) == 0);
     for (unsigned t = 0; t < THREADS; t++) {
         workers[t].id = t;
         workers[t].random.state = t * 1000 + steps;
@@ -175,6 +192,8 @@ static void run(void *(*life)(void *))
         sum.refused += workers[t].refused;
         sum.spoiled += workers[t].spoiled;
     }
+    ka_store_release_32(&stop, 1);
+    pthread_join(watcher, NULL);
     for (unsigned at = 0; at < POOL; at++)
         if (pool[at] != 0)
             object_drop(&sum, (uint64_t *)pool[at]);
