@@ -169,7 +169,8 @@ size_t ka_heap_trim(ka_heap *heap, size_t keep);
  * Nothing else may use the heap meanwhile. */
 bool ka_heap_walk(ka_heap *heap, ka_visit *visit, void *context);
 
-/* Totals. `live` counts whole blocks. On a heap in use a snapshot. cost  linear in the slabs */
+/* Totals. `live` counts whole blocks. On a heap in use a snapshot. `peak`, sampled where blocks leave slabs, may be too
+ * low by 1/64 of the heap where several CPUs are at work. cost  linear in the slabs */
 void ka_heap_stats(const ka_heap *heap, ka_stats *out);
 
 /* The node whose memory a block is, found by its address; KA_NO_NODE if it is not a block of this heap. */
@@ -245,9 +246,11 @@ struct ka_heap {
     void *low_water_context;
     size_t low_water_bytes;
     uintptr_t held;          /* bytes of all ranges and segments that the heap has now */
-    uintptr_t outside, peak; /* bytes in runs, and in blocks outside of slabs */
+    char apart[64];          /* what changes is on lines of its own */
+    uintptr_t outside, peak; /* bytes in runs, and in blocks outside of slabs; less what CPUs count by themselves */
     uintptr_t pages_used;    /* pages in runs and slabs */
     uintptr_t pages_touched; /* the largest pages_used since the last trim: about what is committed */
+    char apart_too[64];
     uintptr_t *magazines;    /* for each CPU slot a ka_magazines; those of slot 0 are always busy. This and the next are
                              the last members, and valid at all times: see ka_heap_init */
     uintptr_t cell;          /* the port's for this heap: where the running thread's magazines are taken out of */

@@ -38,9 +38,11 @@ typedef struct ka_runs {
     uint32_t page_count;
     uint32_t page_shift;
     uint32_t open;                    /* pages from here on were never added: no search goes there */
+    char apart[64];                   /* what changes with every claim is on lines of its own */
     uint64_t releases;                /* counts releases: what was learnt by a search holds until the next one */
     uint32_t first[2][KA_RUNS_FIRST]; /* where a search for 2^i pages or more starts; [1]: for committed pages */
     uint64_t longest[2]; /* length of the longest free run, at a count of releases; [1]: of committed pages */
+    char apart_too[64];
 } ka_runs;
 
 /* What a census finds; pages. Snapshots, exact when quiet. */

@@ -134,6 +134,8 @@ static void hint_clear(ka_slabs *slabs, unsigned class, uint32_t page)
 {
     uint32_t at = page / 64;
     uint64_t *hints = hint_at(slabs, class, at), bit = UINT64_C(1) << page % 64;
+    if ((ka_load_relaxed_64(hints) & bit) == 0)
+        return; /* many find the same slab empty at once */
     if (ka_fetch_and_64(hints, ~bit) != bit || slabs->summary_words == 0)
         return;
     uint64_t *summary = summary_at(slabs, class, at / 64);
@@ -310,13 +312,21 @@ bool ka_slab_take(ka_slabs *slabs, uint32_t page, unsigned class, unsigned max, 
     return false;
 }
 
+/* A slab of one word of which nothing is left, most likely: the next one who looks need not come here. */
+static bool took_all(const ka_slabs *slabs, unsigned class, const ka_slab_batch *taken)
+{
+    return class_get(slabs, class)->words == 1 && ka_load_relaxed_64(slab_words(slabs, taken->page)) == 0;
+}
+
 static bool refill_between(ka_slabs *slabs, unsigned class, uint32_t from, uint32_t end, unsigned max,
                            ka_slab_batch *out)
 {
     for (uint32_t page = hint_next(slabs, class, from); page < end; page = hint_next(slabs, class, page + 1)) {
-        if (ka_slab_take(slabs, page, class, max, out))
+        bool taken = ka_slab_take(slabs, page, class, max, out);
+        if (!taken || took_all(slabs, class, out))
+            hint_drop(slabs, class, page);
+        if (taken)
             return true;
-        hint_drop(slabs, class, page);
     }
     return false;
 }

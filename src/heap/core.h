@@ -5,6 +5,7 @@
 #include <ka/handler.h>
 
 #include "base/assert.h"
+#include "heap/fast.h"
 #include "heap/magazine.h"
 #include "heap/table.h"
 
@@ -106,19 +107,35 @@ void ka_heap_magazines_size(ka_heap *heap);
 /* Bytes in free committed pages. A snapshot; linear in the pages / 64. */
 size_t ka_heap_free_committed(const ka_heap *heap);
 
-/* ---- counting: at refill and flush only ---- */
+/* ---- counting: at refill and flush only ----
+ *
+ * Bytes outside of slabs are counted where the CPU's magazines are, and added to the heap's count when they are many: 1/64
+ * of the CPU's share of the heap. So that count, one line for all CPUs, is seldom touched; the sum of all is exact. The
+ * peak is looked for when something is added to the heap's count: by what other CPUs count it may be too low. */
+
+void ka_heap_count_fold(ka_heap *heap, ka_magazines *m);
+void ka_heap_count_shared(ka_heap *heap, uintptr_t bytes, uintptr_t most);
+
+/* Bytes outside of slabs. On a heap in use a snapshot of parts of different moments; magazines must not go away. */
+size_t ka_heap_outside(const ka_heap *heap);
 
 static inline void ka_heap_count_out(ka_heap *heap, size_t bytes)
 {
-    uintptr_t now = ka_fetch_add_ptr(&heap->outside, bytes) + bytes;
-    uintptr_t peak = ka_load_relaxed_ptr(&heap->peak);
-    while (now > peak && !ka_cas_ptr(&heap->peak, &peak, now))
-        ;
+    ka_magazines *m = ka_heap_magazines(heap);
+    if (m == &ka_no_magazines) {
+        ka_heap_count_shared(heap, bytes, bytes);
+        return;
+    }
+    uintptr_t now = ka_fetch_add_ptr(&m->outside, bytes) + bytes, most = heap->table->count_most;
+    if ((intptr_t)now > (intptr_t)ka_load_relaxed_ptr(&m->outside_top))
+        ka_store_relaxed_ptr(&m->outside_top, now);
+    if (KA_UNLIKELY(now + most > 2 * most))
+        ka_heap_count_fold(heap, m);
 }
 
 static inline void ka_heap_count_in(ka_heap *heap, size_t bytes)
 {
-    ka_fetch_add_ptr(&heap->outside, (uintptr_t)0 - bytes);
+    ka_heap_count_out(heap, (uintptr_t)0 - bytes);
 }
 
 static inline void ka_heap_count_pages_out(ka_heap *heap, size_t pages)

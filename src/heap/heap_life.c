@@ -121,6 +121,7 @@ void ka_heap_magazines_size(ka_heap *heap)
     if (heap->hardened || share < MAGAZINE_MIN_SHARE || ka_load_relaxed_ptr(&heap->table->share) != 0)
         return; /* once set it stays: the magazines that there are have their lengths from it */
     ka_store_relaxed_32(&heap->table->park_pages, (uint32_t)(ka_min(share / 64, PARK_BYTES) >> heap->page_shift));
+    heap->table->count_most = share / 64;
     ka_store_relaxed_ptr(&heap->table->share, share);
 }
 

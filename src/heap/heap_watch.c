@@ -90,16 +90,18 @@ size_t ka_heap_free_committed(const ka_heap *heap)
     return pages << heap->page_shift;
 }
 
-/* What the heap keeps for later. */
+/* What the heap keeps for later, and what it has counted. */
 typedef struct kept {
     size_t bytes, blocks; /* in magazines */
     size_t own_runs;      /* with the magazines themselves */
+    size_t outside, peak;
 } kept;
 
 /* Other CPUs go on meanwhile. A thread may end: its magazines stay readable as long as there are watchers. */
 static kept kept_now(ka_heap *heap)
 {
-    kept k = { 0, 0, 0 };
+    kept k = { 0 };
+    uintptr_t top = 0;
     k.bytes = ka_heap_delayed_bytes(heap, &k.blocks);
     (void)ka_fetch_add_32(&heap->watchers, 1);
     for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++) {
@@ -113,7 +115,14 @@ static kept kept_now(ka_heap *heap)
         }
         k.bytes += (size_t)ka_load_relaxed_32(&m->parked_pages) << heap->page_shift;
         k.own_runs++;
+        uintptr_t here = ka_load_relaxed_ptr(&m->outside_top);
+        top = (intptr_t)here > (intptr_t)top ? here : top;
     }
+    k.outside = ka_heap_outside(heap);
+    k.peak = ka_max(ka_load_relaxed_ptr(&heap->peak), k.outside);
+    top += ka_load_relaxed_ptr(&heap->outside);
+    if ((intptr_t)top > (intptr_t)k.peak)
+        k.peak = top;
     (void)ka_fetch_add_32(&heap->watchers, UINT32_MAX);
     ka_heap_retired_release(heap);
     return k;
@@ -146,11 +155,10 @@ void ka_heap_stats(const ka_heap *heap, ka_stats *out)
         segment_stats(heap, segment, &s);
     }
     kept k = kept_now((ka_heap *)heap);
-    size_t outside = ka_load_relaxed_ptr(&heap->outside);
-    s.live = outside - ka_min(k.bytes, outside); /* where other CPUs go on meanwhile they do not belong together */
+    s.live = ka_min(k.outside - ka_min(k.bytes, k.outside), s.total); /* other CPUs may go on meanwhile */
     s.live_blocks -= ka_min(k.blocks + k.own_runs, s.live_blocks);
     s.free_blocks += k.blocks;
-    s.peak = ka_load_relaxed_ptr(&heap->peak);
+    s.peak = k.peak;
     s.free = s.total - ka_min(s.live, s.total);
     s.overhead = ka_load_relaxed_ptr(&heap->held) - s.total;
     if (s.free >> heap->page_shift != 0)
@@ -244,7 +252,7 @@ const char *ka_heap_check(const ka_heap *heap)
     }
     if (broken == NULL)
         broken = check_doubled(heap);
-    if (broken == NULL && outside != heap->outside)
+    if (broken == NULL && outside != ka_heap_outside(heap))
         broken = "the count of bytes outside of slabs is wrong";
     return broken;
 }

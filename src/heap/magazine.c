@@ -27,6 +27,35 @@ void ka_heap_batch_put(ka_heap *heap, const ka_slab_batch *batch)
     ka_slab_put_batch(&ka_heap_own_segment(heap, (void *)batch->first)->slabs, batch);
 }
 
+/* ---- counting ---- */
+
+/* most: what the bytes were at most on the way */
+void ka_heap_count_shared(ka_heap *heap, uintptr_t bytes, uintptr_t most)
+{
+    uintptr_t now = ka_fetch_add_ptr(&heap->outside, bytes) + most, peak = ka_load_relaxed_ptr(&heap->peak);
+    while ((intptr_t)now > (intptr_t)peak && !ka_cas_ptr(&heap->peak, &peak, now))
+        ;
+}
+
+void ka_heap_count_fold(ka_heap *heap, ka_magazines *m)
+{
+    uintptr_t top = ka_load_relaxed_ptr(&m->outside_top);
+    ka_store_relaxed_ptr(&m->outside_top, 0);
+    ka_heap_count_shared(heap, ka_exchange_ptr(&m->outside, 0), top);
+}
+
+size_t ka_heap_outside(const ka_heap *heap)
+{
+    uintptr_t sum = ka_load_relaxed_ptr(&heap->outside);
+    for (unsigned slot = 1; slot <= KA_PORT_MAX_CPUS; slot++) {
+        const ka_magazines *m = ka_heap_magazines_of(heap, slot);
+        sum += m == &ka_no_magazines ? 0 : ka_load_relaxed_ptr(&m->outside);
+    }
+    return (intptr_t)sum < 0 ? 0 : sum;
+}
+
+/* ---- filling ---- */
+
 /* Moves the batch's blocks, as many as fit, into the magazine, so that they come out ascending by address. */
 void ka_magazine_fill(ka_magazines *m, unsigned number, ka_slab_batch *batch)
 {
@@ -117,6 +146,7 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
     m->parked_pages = m->park_hand = m->rounds = 0;
     ka_clear(m->used, sizeof m->used);
     ka_clear(m->parked_seen, sizeof m->parked_seen);
+    m->outside = m->outside_top = 0;
     m->parked_most = (uint32_t)(ka_min(slot_share(heap, slot) / 16, PARKED_BYTES) >> heap->page_shift);
     m->number_of[0] = 0;
     for (unsigned size = 1; size <= KA_MAGAZINE_TABLE; size++)
@@ -205,12 +235,23 @@ void ka_heap_slot_give(const ka_heap *heap, unsigned slot, ka_magazines *m)
         ka_port_busy_give(&m->busy);
 }
 
+/* How many more than `out` of the oldest blocks go back, so that what was taken as one word goes back as one: of words in
+ * two parts each has to be looked for, and taken, by itself. */
+static uint32_t same_word_too(const ka_heap *heap, void **blocks, uint32_t out, uint32_t length)
+{
+    uint32_t most = (uint32_t)ka_min(64u, (length - out) / 2), more = 0;
+    while (more < most && ((uintptr_t)blocks[out + more - 1] ^ (uintptr_t)blocks[out + more]) >> heap->page_shift == 0)
+        more++;
+    return more;
+}
+
 /* Puts the older half of a full magazine back into the slabs. The magazines are busy by the caller. */
 void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number, const void *site)
 {
     void **bottom = m->bottom[number];
     uint32_t length = ka_magazine_length(m, number);
     uint32_t out = (uint32_t)ka_max(length - length / 2, ka_heap_strangers_first(heap, bottom, length));
+    out += same_word_too(heap, bottom, out, length);
     ka_heap_blocks_put(heap, number - 1, bottom, out, site);
     ka_move(bottom, bottom + out, (length - out) * sizeof(void *));
     ka_magazine_set_top(m, number, bottom + (length - out));
@@ -430,12 +471,14 @@ void ka_heap_retired_release(ka_heap *heap)
 static ka_magazines *slot_clear(ka_heap *heap, unsigned slot)
 {
     ka_port_cells_lock();
-    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    ka_magazines *all = ka_heap_magazines_of(heap, slot), *m = ka_heap_slot_take(heap, slot);
     uintptr_t *cell = ka_port_cell_of(heap->cell, slot);
     if (m != NULL && cell != NULL)
         ka_store_relaxed_ptr(cell, (uintptr_t)&ka_no_magazines);
     (void)ka_exchange_ptr(&heap->magazines[slot], (uintptr_t)&ka_no_magazines);
     ka_port_cells_unlock();
+    if (all != &ka_no_magazines)
+        ka_heap_count_fold(heap, all);
     return m;
 }
 

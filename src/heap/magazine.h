@@ -52,6 +52,7 @@ typedef struct ka_magazines {
     struct ka_magazines *next_retired;
     uint64_t used[(KA_MAGAZINE_COUNT + 63) / 64]; /* by number: ran empty or full since they were last looked after */
     uint32_t rounds;                             /* counts the slow ways; see ka_heap_magazines_tend */
+    uintptr_t outside, outside_top;              /* see ka_heap_count_out; what it was at most since it was 0 */
     void *parked_seen[KA_PARK_LENGTHS];          /* the oldest of each length at that time */
     uint8_t number_of[KA_MAGAZINE_TABLE + 1];    /* by size; size 0 has number 0 */
 } ka_magazines;

@@ -144,6 +144,15 @@ bool ka_heap_break_up(ka_heap *heap)
     return any;
 }
 
+/* Where this CPU begins to look for blocks: CPUs at equal distances over the pages that were ever slabs. So they keep out
+ * of each other's words; a heap of one CPU is filled from its lowest address on. */
+static uint32_t start_here(const ka_heap *heap, const ka_segment *segment)
+{
+    unsigned slot = ka_port_slot(); /* a guess where the code is not pinned */
+    uint32_t open = ka_load_relaxed_32(&segment->slabs.open), cpus = heap->table->cpus;
+    return slot <= 1 ? 0 : (uint32_t)((uint64_t)open * ((slot - 1) % cpus) / cpus);
+}
+
 /* Blocks from the slabs of this node, or of any. */
 static bool slabs_take_on(ka_heap *heap, unsigned class, unsigned max, bool all, uint32_t node, ka_slab_batch *out)
 {
@@ -153,7 +162,7 @@ static bool slabs_take_on(ka_heap *heap, unsigned class, unsigned max, bool all,
         ka_segment *segment = ka_heap_segment_at(heap, i);
         if (segment != NULL && ka_segment_is_on(segment, node) &&
             (all ? ka_slab_take_any(&segment->slabs, class, max, out)
-                 : ka_slab_refill(&segment->slabs, class, 0, max, out))) {
+                 : ka_slab_refill(&segment->slabs, class, start_here(heap, segment), max, out))) {
             if (i != first)
                 ka_store_relaxed_32(start, i);
             return true;

@@ -59,7 +59,6 @@ typedef struct ka_heap_refills {
 
 typedef struct ka_heap_table {
     ka_classes classes;
-    uint32_t slabs[KA_CLASS_COUNT]; /* how many of each class */
     uint32_t *starts;        /* by node and class: the segment where the last refill found blocks */
     ka_heap_refills *refills; /* by node */
     uint32_t anywhere;       /* how many ask for memory of any node at this moment */
@@ -77,6 +76,9 @@ typedef struct ka_heap_table {
     uintptr_t share;         /* a CPU's of the heap, for its magazines to keep a part of; 0: they keep nothing */
     uint32_t park_pages;     /* longer runs are not parked */
     uint32_t round_pages;    /* longer runs are not rounded up; never changes: a block's length follows from its size */
+    uintptr_t count_most;    /* so many bytes each CPU counts by itself; see ka_heap_count_out */
+    char apart[64];
+    uint32_t slabs[KA_CLASS_COUNT]; /* how many of each class */
 } ka_heap_table;
 
 static inline size_t ka_heap_page(const ka_heap *heap)

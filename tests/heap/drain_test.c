@@ -109,7 +109,7 @@ static size_t cached(void)
 {
     ka_stats stats;
     ka_heap_stats(&heap, &stats);
-    return heap.outside - stats.live;
+    return ka_heap_outside(&heap) - stats.live;
 }
 
 /* Leaves some blocks in the thread's magazine, and a parked run. */
@@ -138,7 +138,7 @@ static void all_are_reached(void)
     on_others(keep_some, NULL);
     KIT_EXPECT(cached() >= (OTHERS + 1) * 8 * SIZE);
     KIT_EXPECT(ka_heap_drain(&heap) && cross_calls == 1);
-    KIT_EXPECT(cached() == 0 && heap.outside == 0);
+    KIT_EXPECT(cached() == 0 && ka_heap_outside(&heap) == 0);
     expect_none(NULL);
     on_others(expect_none, NULL);
     on_others(keep_some, NULL); /* and they keep again */

@@ -93,9 +93,9 @@ static void delays(void)
         }
     }
     ka_stats stats = ka_get_stats(&heap.allocator);
-    KIT_EXPECT(stats.live == 0 && stats.live_blocks == 0 && heap.outside == KA_HEAP_DELAYED * 64);
+    KIT_EXPECT(stats.live == 0 && stats.live_blocks == 0 && ka_heap_outside(&heap) == KA_HEAP_DELAYED * 64);
     ka_heap_flush(&heap);
-    KIT_EXPECT(heap.outside == 0);
+    KIT_EXPECT(ka_heap_outside(&heap) == 0);
     close_heap();
 }
 

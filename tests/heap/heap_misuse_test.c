@@ -340,7 +340,7 @@ static void parked_runs_give_way(void)
     KIT_EXPECT(ka_get_stats(&heap.allocator).live == 0);
     sound(0);
     ka_heap_flush(&heap);
-    KIT_EXPECT(m->parked_pages == 0 && heap.outside == 0);
+    KIT_EXPECT(m->parked_pages == 0 && ka_heap_outside(&heap) == 0);
     close_heap();
 }
 

@@ -289,7 +289,8 @@ static void strangers_go_home(void)
     size_t kept = inside_length(in), strangers = COUNT - COUNT / 4;
     KIT_EXPECT(kept == COUNT + strangers && live_on(1) == before);
     ka_heap_magazine_flush_half(&heap, m, ka_magazine_of_class(ka_class_of(SIZE)), NULL);
-    KIT_EXPECT(inside_length(in) == kept / 2 && live_on(1) == before - strangers * 208);
+    KIT_EXPECT(inside_length(in) <= kept / 2 && inside_length(in) != 0); /* a half, and what shares a word with it */
+    KIT_EXPECT(live_on(1) == before - strangers * 208);
     for (void **at = in.bottom; at < *in.top; at++)
         KIT_EXPECT(ka_heap_node_of(&heap, *at) == 0);
     ka_heap_free(&heap, run, 50000, 16);

@@ -88,7 +88,7 @@ static void magazines_wait_for_watchers(void)
     for (unsigned i = 0; i < 2; i++) {
         KIT_CHECK(pthread_create(&thread, NULL, short_life, (void *)3) == 0);
         pthread_join(thread, NULL);
-        KIT_EXPECT(heap.retired != 0 && heap.outside == 0);
+        KIT_EXPECT(heap.retired != 0 && ka_heap_outside(&heap) == 0);
         KIT_CHECK_SOUND(ka_heap_check(&heap));
     }
     size_t pages = heap.pages_used;

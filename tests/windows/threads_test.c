@@ -7,6 +7,7 @@
 #include <ka/windows.h>
 #include <ka_port.h>
 
+#include "heap/core.h"
 #include "nt_suite.h"
 #include "shim/shim.h"
 
@@ -155,9 +156,9 @@ static void drained_from_elsewhere(void)
         shim_migrates = false;
         ka_heap_free(&heap.heap, blocks[i], 1000, 16);
     }
-    KIT_EXPECT(heap.heap.outside >= 1000 * 20); /* in magazines */
+    KIT_EXPECT(ka_heap_outside(&heap.heap) >= 1000 * 20); /* in magazines */
     KIT_EXPECT(ka_heap_drain(&heap.heap));
-    KIT_EXPECT(heap.heap.outside == 0);
+    KIT_EXPECT(ka_heap_outside(&heap.heap) == 0);
     shim_irql = DISPATCH_LEVEL;
     KIT_EXPECT(!ka_heap_drain(&heap.heap)); /* a thread cannot travel there */
     shim_irql = PASSIVE_LEVEL;
