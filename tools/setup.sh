@@ -10,6 +10,8 @@ check="$demo g++ clang lld libclang-rt-14-dev binutils perl python3 valgrind
        pkgconf libstb-dev linux-headers-amd64 linux-headers-rt-amd64 busybox-static cpio gdb"
 # For drivers of Windows. Where they cannot be had, these tests are skipped and say so.
 windows="gcc-mingw-w64-x86-64-win32 mingw-w64-x86-64-dev binutils-mingw-w64-x86-64 wine64 wine"
+# Real programs to run on the heap. The same.
+programs="libpython3.11-testsuite redis-server redis-tools sqlite3"
 bench="$build valgrind xz-utils python3 gnuplot-nox libmimalloc2.0 libjemalloc2 libtcmalloc-minimal4 libtbbmalloc2
        perl rustc uthash-dev lua5.4 sqlite3 g++ z3 redis-server redis-tools"
 linux="gcc libc6-dev make qemu-system-x86 xz-utils python3 busybox-static cpio flex bison bc libelf-dev"
@@ -74,4 +76,8 @@ if [ "$1" = check ]; then
     lacking=$(missing $windows)
     # shellcheck disable=SC2086
     [ -z "$lacking" ] || install $lacking || echo "setup: without these, tests of Windows drivers are skipped:$lacking"
+    # shellcheck disable=SC2086
+    lacking=$(missing $programs)
+    # shellcheck disable=SC2086
+    [ -z "$lacking" ] || install $lacking || echo "setup: without these, tests of real programs are skipped:$lacking"
 fi
