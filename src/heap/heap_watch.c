@@ -119,6 +119,8 @@ static kept kept_now(ka_heap *heap)
         top = (intptr_t)here > (intptr_t)top ? here : top;
     }
     k.outside = ka_heap_outside(heap);
+    if ((intptr_t)k.outside < 0) /* parts of different moments */
+        k.outside = 0;
     k.peak = ka_max(ka_load_relaxed_ptr(&heap->peak), k.outside);
     top += ka_load_relaxed_ptr(&heap->outside);
     if ((intptr_t)top > (intptr_t)k.peak)

@@ -51,7 +51,7 @@ size_t ka_heap_outside(const ka_heap *heap)
         const ka_magazines *m = ka_heap_magazines_of(heap, slot);
         sum += m == &ka_no_magazines ? 0 : ka_load_relaxed_ptr(&m->outside);
     }
-    return (intptr_t)sum < 0 ? 0 : sum;
+    return sum;
 }
 
 /* ---- filling ---- */
