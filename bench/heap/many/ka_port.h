@@ -67,4 +67,6 @@ static inline uintptr_t ka_port_self(void)
     return many_cpu + 1;
 }
 
+#include "base/no_cells.h"
+
 #endif
