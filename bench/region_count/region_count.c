@@ -12,7 +12,7 @@
 
 #define RANGE ((size_t)256 << 20)
 #define MOST  100000 /* live blocks */
-#define BAR   60     /* instructions */
+#define BAR   50     /* instructions */
 
 /* ---- counting ---- */
 

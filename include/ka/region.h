@@ -36,7 +36,7 @@ typedef struct ka_region_range {
     uint16_t summary;   /* words of `map` that are not zero */
     uint64_t *starts;   /* a bit for each granule: a block starts here */
     uint64_t *ends;     /* a bit for each granule: a free block's first or last */
-    uint32_t *heads;    /* for each bin the first free block's granule, or 0; before it the blocks that wait */
+    uint32_t *heads;    /* for each bin the first free block's granule, or 0; [-n]: where that of n granules waits */
     uint64_t map[KA_REGION_MAP_WORDS]; /* bins that are not empty */
     size_t size;        /* bytes claimed, the record included */
 } ka_region_range;
@@ -44,19 +44,18 @@ typedef struct ka_region_range {
 typedef struct ka_region {
     ka_allocator allocator; /* the interface; pass &region.allocator to ka_alloc and friends */
     size_t slots;           /* sizes of which a freed block may wait, in the only range; else 0 */
-    uint32_t last;          /* the granule of the block allocated last */
+    void *last;             /* the block that waited and was handed out last */
+    size_t last_down;       /* minus its granules if it is known to be live and none of its size waits; else 0 */
     uint32_t only_granules; /* those of the only range; 0 if there is none or more than one */
-    uint32_t last_granules; /* its size if it is known to be live; else 0 */
-    uint16_t range_count;
     bool refilling, merging;
+    uint16_t best[2 * KA_CFG_REGION_RANGES]; /* a tournament of the ranges' highest bins */
+    uint16_t range_count;
     size_t live, peak;      /* bytes */
     size_t live_blocks;
     size_t free_blocks;     /* those that wait not counted */
-    size_t total;           /* bytes */
     ka_refill *refill;
     void *refill_context;
-    ka_region_range ranges[KA_CFG_REGION_RANGES];       /* by address */
-    uint16_t best[2 * KA_CFG_REGION_RANGES];            /* a tournament of the ranges' highest bins */
+    ka_region_range ranges[KA_CFG_REGION_RANGES]; /* by address */
 } ka_region;
 
 /* Makes an empty region: it has no memory until ka_region_claim.
@@ -81,8 +80,8 @@ KA_MUST_USE bool ka_region_claim(ka_region *region, void *base, size_t size);
 void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context);
 
 /* Whether each block is merged with its free neighbours as soon as it is freed. Otherwise (the default) one freed block
- * of each small size, up to 1 KiB and together about 1/256 of the range, may wait for the next request of its size; it is
- * merged before a request is refused. Blocks wait only in a region of one range.
+ * of each small size, up to 1 KiB and together about 1/256 of the range, may wait for the next request of its size; it
+ * is merged before a request is refused. Blocks wait only in a region of one range.
  * cost  constant: what waits is merged  */
 void ka_region_set_merging(ka_region *region, bool at_once);
 

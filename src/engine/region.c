@@ -31,10 +31,10 @@
  * Blocks that wait. One freed block of each small size stays as it was, live by its bits, and the next request of that
  * size takes it; the next free of that size finds the place taken and merges its own block. So half of all frees and
  * allocs of random order touch no list. The places lie before `heads`; how many sizes have one depends on the range, so
- * that about 1/256 of it waits at most. What waits is merged when a request would be refused, when an empty heap is asked for
- * another size, when it is in the way of a resize, and when a second range is claimed: blocks wait only in a region of
- * one range. What looks at the region (walk, stats, usable, the proof of a free) takes them for free and merged all the
- * time. The block that was allocated last is remembered and can wait without a proof.
+ * that about 1/256 of it waits at most. What waits is merged when a request would be refused, when an empty heap is
+ * asked for another size, when it is in the way of a resize, and when a second range is claimed: blocks wait only in a
+ * region of one range. What looks at the region (walk, stats, usable, the proof of a free) takes them for free and merged all the
+ * time. The block that waited and was handed out last is remembered, and can wait again without a proof.
  *
  * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
  * first write, and whatever is unusual goes to the general path by a tail call.
@@ -211,8 +211,6 @@ static KA_ALWAYS_INLINE void live_subtract(ka_region *region, size_t n)
 static KA_ALWAYS_INLINE void *block_lend(ka_region *region, const range *r, uint32_t g, uint32_t n)
 {
     live_add(region, n);
-    region->last = g;
-    region->last_granules = n;
     return block_at(r, g);
 }
 
@@ -297,11 +295,13 @@ static KA_NOINLINE void *region_take(ka_region *region, uint32_t n, size_t align
     }
 }
 
-static KA_ALWAYS_INLINE void *waiting_lend(ka_region *region, uint32_t g, size_t n)
+/* The block of `more` granules and one, which waits at g, becomes a live one. */
+static KA_ALWAYS_INLINE void *waiting_lend(ka_region *region, uint32_t g, size_t more)
 {
-    const range *r = &region->ranges[0];
-    *waiting_slot(r, n) = 0;
-    return block_lend(region, r, g, (uint32_t)n);
+    region->ranges[0].heads[(ptrdiff_t)~more] = 0;
+    live_add(region, more + 1);
+    region->last_down = ~more;
+    return region->last = block_at(&region->ranges[0], g);
 }
 
 /* The block of n granules that waits, if its place has the alignment; else NULL. */
@@ -309,7 +309,7 @@ static void *waiting_take(ka_region *region, size_t n, size_t align)
 {
     const range *r = &region->ranges[0];
     uint32_t g = n <= region->slots ? *waiting_slot(r, n) : 0;
-    return g != 0 && (granule_address(r, g) & (align - 1)) == 0 ? waiting_lend(region, g, n) : NULL;
+    return g != 0 && (granule_address(r, g) & (align - 1)) == 0 ? waiting_lend(region, g, n - 1) : NULL;
 }
 
 /* Asks for more memory. Never from within itself; true only if the region has grown. */
@@ -317,11 +317,11 @@ static bool region_grow(ka_region *region, size_t size, size_t align, ka_flags f
 {
     if (region->refill == NULL || region->refilling)
         return false;
-    size_t before = region->total;
+    size_t before = region_total(region);
     region->refilling = true;
     bool more = region->refill(region->refill_context, size, align, flags);
     region->refilling = false;
-    return more && region->total != before;
+    return more && region_total(region) != before;
 }
 
 static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_t align, ka_flags flags)
@@ -397,11 +397,15 @@ static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size
 
 static KA_ALWAYS_INLINE void *region_alloc(ka_region *region, size_t size, size_t align, ka_flags flags)
 {
-    size_t n = (size - 1) / KA_REGION_GRANULE + 1; /* huge for size 0 */
+    size_t more = (size - 1) / KA_REGION_GRANULE; /* granules but the first; huge for size 0 */
     if (KA_UNLIKELY(align - 1 >= KA_REGION_GRANULE || (align & (align - 1)) != 0))
         return region_alloc_slow(region, size, align, flags);
-    uint32_t g = n <= region->slots ? *waiting_slot(&region->ranges[0], n) : 0;
-    return g != 0 ? waiting_lend(region, g, n) : region_alloc_usual(region, size, align, flags, n);
+    if (more < region->slots) {
+        uint32_t g = region->ranges[0].heads[(ptrdiff_t)~more];
+        if (g != 0)
+            return waiting_lend(region, g, more);
+    }
+    return region_alloc_usual(region, size, align, flags, more + 1);
 }
 
 void *ka_region_alloc(ka_region *region, size_t size, size_t align)
@@ -451,8 +455,8 @@ static inline uint32_t block_find(const ka_region *region, const range *r, const
 /* A live block, found by its bits, is freed. */
 static void block_free(ka_region *region, const range *r, uint32_t g, uint32_t n, const void *site)
 {
-    if (g == region->last)
-        region->last_granules = 0;
+    if (block_at(r, g) == region->last)
+        region->last_down = 0;
     live_subtract(region, n);
     block_release(region, (range *)(uintptr_t)r, g, n, site);
 }
@@ -473,7 +477,7 @@ static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t 
 /* A live block of the only range waits, if none of its size does. */
 typedef enum waits { WAITS, WAITS_ANOTHER, WAITS_ALREADY } waits;
 
-static KA_ALWAYS_INLINE waits block_wait(const ka_region *region, uint32_t g, size_t n)
+static KA_ALWAYS_INLINE waits block_wait(ka_region *region, uint32_t g, size_t n)
 {
     if (n > region->slots)
         return WAITS_ANOTHER;
@@ -481,6 +485,7 @@ static KA_ALWAYS_INLINE waits block_wait(const ka_region *region, uint32_t g, si
     if (*slot != 0)
         return KA_UNLIKELY(*slot == g) ? WAITS_ALREADY : WAITS_ANOTHER;
     *slot = g;
+    region->last_down = 0; /* that one's place may be this one */
     return WAITS;
 }
 
@@ -506,11 +511,13 @@ static KA_NOINLINE void region_free_large(ka_region *region, void *block, size_t
 }
 
 /* The only range, and a block whose bits lie in one window together with those of its neighbours: the proof is the same
- * as in block_find. `number` is huge if the block is not aligned; NULL is in no range; n is huge for size 0. */
-static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t size, const void *site, size_t number,
-                                          size_t n)
+ * as in block_find. NULL is in no range; n is huge for size 0. */
+static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t size, const void *site)
 {
     const range *r = &region->ranges[0];
+    uintptr_t offset = (uintptr_t)block - r->base;
+    size_t n = (size - 1) / KA_REGION_GRANULE + 1;
+    size_t number = offset >> 4 | offset << (sizeof offset * 8 - 4); /* huge if the block is not aligned */
     if (KA_UNLIKELY(number - 1 >= region->only_granules)) {
         region_free_slow(region, block, size, site);
         return;
@@ -534,25 +541,25 @@ static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t
     release_between(region, g, (uint32_t)n, (ends & 1) != 0, (ends >> n & 2) != 0, site);
 }
 
-/* The block that was allocated last is known: it needs no proof if it can wait. */
-static KA_ALWAYS_INLINE void region_free(ka_region *region, void *block, size_t size, const void *site)
+/* The block that waited and was handed out last is known to be live, and its place to be empty: it needs no proof to
+ * wait again. `down`: minus its granules, the index of its place before `heads`. */
+static KA_ALWAYS_INLINE bool last_wait(ka_region *region, const void *block, size_t down)
 {
-    uintptr_t offset = (uintptr_t)block - region->ranges[0].base;
-    size_t number = offset >> 4 | offset << (sizeof offset * 8 - 4), n = (size - 1) / KA_REGION_GRANULE + 1;
-    if (number == region->last && n == region->last_granules) {
-        region->last_granules = 0;
-        if (block_wait(region, (uint32_t)number, n) == WAITS) {
-            live_subtract(region, n);
-            return;
-        }
-    }
-    region_free_usual(region, block, size, site, number, n);
+    if (block != region->last || down != region->last_down)
+        return false;
+    region->last_down = 0;
+    const range *r = &region->ranges[0];
+    r->heads[(ptrdiff_t)down] = (uint32_t)(((uintptr_t)block - r->base) / KA_REGION_GRANULE);
+    region->live_blocks--;
+    region->live += down * KA_REGION_GRANULE;
+    return true;
 }
 
 void ka_region_free(ka_region *region, void *block, size_t size, size_t align)
 {
     (void)align; /* a region's blocks do not differ by alignment */
-    region_free(region, block, size, KA_RETURN_ADDRESS());
+    if (!last_wait(region, block, ~((size - 1) / KA_REGION_GRANULE)))
+        region_free_usual(region, block, size, KA_RETURN_ADDRESS());
 }
 
 void ka_region_free_unsized(ka_region *region, void *block)
@@ -580,8 +587,6 @@ size_t ka_region_usable(const ka_region *region, const void *block)
 
 static void live_changed(ka_region *region, const range *r, uint32_t old_n, uint32_t new_n)
 {
-    if (old_n != new_n)
-        region->last_granules = 0; /* if it was this block, its size is another now */
     region->live = region->live - (size_t)old_n * KA_REGION_GRANULE + (size_t)new_n * KA_REGION_GRANULE;
     if (region->live > region->peak)
         region->peak = region->live;
@@ -678,6 +683,7 @@ static void *region_resize(ka_region *region, void *block, size_t old_size, size
     }
     if (new_n == UINT32_MAX)
         return NULL;
+    region->last_down = 0; /* if it is this block, it will have another size or place */
     void *result;
     for (;;) {
         range *r = range_of(region, (uintptr_t)block); /* a refill may have changed the ranges */
@@ -733,7 +739,8 @@ static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags fl
 static void op_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
     (void)align;
-    region_free(region_of(self), block, size, KA_RETURN_ADDRESS());
+    if (!last_wait(region_of(self), block, ~((size - 1) / KA_REGION_GRANULE)))
+        region_free_usual(region_of(self), block, size, KA_RETURN_ADDRESS());
 }
 
 static void *op_resize(ka_allocator *self, void *block, size_t old_size, size_t old_align, size_t new_size,

@@ -100,10 +100,10 @@ static void stats_add_waiting(const ka_region *region, ka_stats *stats)
 void ka_region_stats(const ka_region *region, ka_stats *out)
 {
     ka_stats stats = { 0 };
-    stats.total = region->total;
+    stats.total = region_total(region);
     stats.live = region->live;
     stats.peak = region->peak;
-    stats.free = region->total - region->live;
+    stats.free = stats.total - stats.live;
     stats.live_blocks = region->live_blocks;
     stats.free_blocks = region->free_blocks;
     for (uint32_t i = 0; i < region->range_count; i++) {
@@ -214,18 +214,20 @@ static const char *check_waiting(const ka_region *region, census *c)
 static const char *check_last(const ka_region *region)
 {
     const range *r = &region->ranges[0];
-    uint32_t g = region->last, n = region->last_granules;
-    if (n == 0 || region->slots == 0)
+    uint32_t g = (uint32_t)(((uintptr_t)region->last - r->base) / KA_REGION_GRANULE);
+    uint32_t n = (uint32_t)((size_t)0 - region->last_down);
+    if (n == 0)
         return NULL;
-    if (g - 1 >= r->granules || !is_live_start(r, g) || live_size(r, g) != n || is_waiting(region, r, g, n))
-        return "the block allocated last is not as its bits say";
+    if (n > region->slots || *waiting_slot(r, n) != 0)
+        return "the place of the block handed out last is not empty";
+    if (g - 1 >= r->granules || !is_live_start(r, g) || live_size(r, g) != n)
+        return "the block handed out last is not as its bits say";
     return NULL;
 }
 
 const char *ka_region_check(const ka_region *region)
 {
     census c = { 0, 0, 0 };
-    size_t total = 0;
     if (region->range_count > KA_CFG_REGION_RANGES)
         return "there are more ranges than slots";
     for (uint32_t i = 0; i < region->range_count; i++) {
@@ -242,15 +244,12 @@ const char *ka_region_check(const ka_region *region)
             return "ranges overlap or are out of order";
         if (region->range_count > 1 && region->best[leaf_count(region) + i] != range_top(r))
             return "the tournament does not know a range's highest bin";
-        total += (size_t)r->granules * KA_REGION_GRANULE;
     }
     const char *broken = check_waiting(region, &c);
     if (broken == NULL)
         broken = check_last(region);
     if (broken != NULL)
         return broken;
-    if (total != region->total)
-        return "the total is not the sum of the ranges";
     if (c.live * KA_REGION_GRANULE != region->live || c.live_blocks != region->live_blocks)
         return "the count of live blocks or bytes is wrong";
     if (c.free_blocks != region->free_blocks)

@@ -76,6 +76,7 @@ static void range_is_only(ka_region *region)
     bool only = region->range_count == 1;
     region->only_granules = only ? region->ranges[0].granules : 0;
     region->slots = only && !region->merging ? record_slots(region->only_granules) : 0;
+    region->last_down = 0;
 }
 
 void ka_region_set_merging(ka_region *region, bool at_once)
@@ -91,7 +92,6 @@ static void range_extend(ka_region *region, range *r, size_t size)
     uint32_t old = r->granules;
     range_lay_out(r, r->size + size);
     uint32_t added = r->granules - old;
-    region->total += (size_t)added * KA_REGION_GRANULE;
     range_is_only(region);
     const void *damaged = granules_join(region, r, old + 1, added);
     tournament_build(region);
@@ -109,7 +109,6 @@ static void range_insert(ka_region *region, uint32_t at, uintptr_t base, size_t 
     ka_clear(r, sizeof *r);
     r->base = base - KA_REGION_GRANULE;
     range_lay_out(r, size);
-    region->total += (size_t)r->granules * KA_REGION_GRANULE;
     range_is_only(region);
     block_insert(region, r, 1, r->granules);
     tournament_build(region);

@@ -554,6 +554,15 @@ static inline range *tournament_find(ka_region *region, uint32_t bin)
 }
 
 /* The range with this address between its first granule and its record; NULL if there is none. */
+/* Bytes of all granules. */
+static inline size_t region_total(const ka_region *region)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < region->range_count; i++)
+        total += (size_t)region->ranges[i].granules * KA_REGION_GRANULE;
+    return total;
+}
+
 static inline range *range_of(const ka_region *region, uintptr_t address)
 {
     uint32_t at = 0;

@@ -160,7 +160,7 @@ static void padding_never_leaks(void)
 {
     start(64 * KIB);
     kit_random random = { 7 };
-    size_t total = region.total;
+    size_t total = region_total(&region);
     void *blocks[16] = { NULL };
     size_t sizes[16], aligns[16];
     for (unsigned step = 0; step < 100000; step++) {
@@ -187,7 +187,7 @@ static void the_only_hole_is_found(void)
     for (size_t size = 16; size <= 3000; size += 16) {
         start(16 * KIB);
         void *first = ka_region_alloc(&region, 1024, 16), *hole = ka_region_alloc(&region, size, 16);
-        size_t rest = region.total - 1024 - size;
+        size_t rest = region_total(&region) - 1024 - size;
         KIT_CHECK(first != NULL && ka_region_alloc(&region, rest, 16) != NULL);
         ka_region_free(&region, hole, size, 16);
         KIT_CHECK(ka_region_alloc(&region, size, 16) == hole);
@@ -399,7 +399,7 @@ static void sizes_at_the_edges_of_bins(void)
         for (size_t size = edge - 32; size <= edge + 32; size += 8) {
             start(0);
             KIT_CHECK(ka_region_claim(&region, arena, size));
-            size_t total = region.total;
+            size_t total = region_total(&region);
             unsigned char *block = ka_region_alloc(&region, total, 16);
             KIT_CHECK(block == arena);
             block[0] = block[total - 1] = 0xff;
@@ -477,7 +477,7 @@ static void large_blocks_keep_their_sizes(void)
     }
     start(0);
     KIT_CHECK(ka_region_claim(&region, memory, size));
-    size_t sizes[64], count = 0, total = region.total;
+    size_t sizes[64], count = 0, total = region_total(&region);
     for (size_t large = 16 * MIB - 16; large < 3 * GIB; large = (large + 16) * 2 - 16, count += 2) {
         for (size_t i = 0; i < 2; i++) {
             sizes[count + i] = i == 0 ? large : 48;

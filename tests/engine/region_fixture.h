@@ -8,6 +8,7 @@
 #include <ka/handler.h>
 #include <ka/region.h>
 
+#include "engine/region_range.h"
 #include "kit.h"
 
 #define KIB            ((size_t)1024)
@@ -64,7 +65,7 @@ static inline size_t free_blocks(void)
 /* A request that cannot be served makes the region put everything in order: the block freed last is merged, too. */
 static inline void settle(void)
 {
-    if (ka_region_alloc(&region, region.total + 1, 16) != NULL)
+    if (ka_region_alloc(&region, region_total(&region) + 1, 16) != NULL)
         abort();
 }
 

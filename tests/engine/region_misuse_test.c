@@ -60,10 +60,10 @@ static void double_free_is_reported(void)
             expect_unsized_misuse(KA_MISUSE_DOUBLE_FREE, blocks[again]);
         }
     }
-    unsigned char *last = ka_region_alloc(&region, region.total, 16);
+    unsigned char *last = ka_region_alloc(&region, region_total(&region), 16);
     KIT_CHECK(last == arena);
-    ka_region_free(&region, last, region.total, 16);
-    expect_misuse(KA_MISUSE_DOUBLE_FREE, arena + region.total - 16, 16); /* the last granule of a free block */
+    ka_region_free(&region, last, region_total(&region), 16);
+    expect_misuse(KA_MISUSE_DOUBLE_FREE, arena + region_total(&region) - 16, 16); /* the last granule of a free block */
     expect_misuse(KA_MISUSE_DOUBLE_FREE, arena + 64 * KIB, 16);
 }
 
@@ -164,7 +164,7 @@ static void wrong_sizes_are_reported(void)
             size_t size = sizes[i], rounded = (size + 15) / 16 * 16;
             unsigned char *pad = ka_region_alloc(&region, 16, 16);
             if (behind == 2)
-                KIT_CHECK(ka_region_alloc(&region, region.total - 16 - rounded, 16) != NULL);
+                KIT_CHECK(ka_region_alloc(&region, region_total(&region) - 16 - rounded, 16) != NULL);
             unsigned char *block = ka_region_alloc(&region, size, 16);
             size_t spans[] = { 1,
                                15,
@@ -179,7 +179,7 @@ static void wrong_sizes_are_reported(void)
                                rounded + 1024,
                                rounded + 2048,
                                64 * KIB,
-                               region.total,
+                               region_total(&region),
                                SIZE_MAX / 2 - 16,
                                MIB,
                                ((size_t)1 << 36) + rounded };
@@ -294,7 +294,7 @@ static void live_on(bool free_first)
     ka_stats stats;
     ka_region_stats(&region, &stats);
     walked w = { .in_order = true };
-    KIT_CHECK(ka_region_walk(&region, on_visit, &w) && w.in_order && w.free_bytes == region.total);
+    KIT_CHECK(ka_region_walk(&region, on_visit, &w) && w.in_order && w.free_bytes == region_total(&region));
 }
 
 static void check_damage(unsigned char *field, uint32_t value)
@@ -390,7 +390,7 @@ static void circular_lists_end(void)
     fragment();
     uint32_t granule[2], none = 0;
     size_t at[2] = { 11, 27 }; /* two free blocks of 560 bytes, alone in their list */
-    void *rest = ka_region_alloc(&region, region.total - region.live - 8 * KIB, 16);
+    void *rest = ka_region_alloc(&region, region_total(&region) - region.live - 8 * KIB, 16);
     (void)rest;
     for (size_t i = 0; i < 2; i++)
         granule[i] = (uint32_t)((size_t)(cells[at[i]] - arena) / 16 + 1);
@@ -458,7 +458,7 @@ static void check_names_what_is_broken(void)
         KIT_CHECK(ka_region_check(&region) != NULL);
         region.ranges[0].summary ^= (uint16_t)(1u << word);
     }
-    size_t *const counts[] = { &region.total, &region.live, &region.live_blocks, &region.free_blocks };
+    size_t *const counts[] = { &region.live, &region.live_blocks, &region.free_blocks };
     for (size_t i = 0; i < KIT_COUNT(counts); i++) {
         ++*counts[i];
         KIT_CHECK(ka_region_check(&region) != NULL);

@@ -67,12 +67,51 @@ static void an_empty_heap_begins_anew(void)
     CHECK_REGION();
 }
 
+/* The block that is freed without a proof, by its owner or not. */
+static void lend(unsigned char **block)
+{
+    start(64 * KIB);
+    *block = ka_region_alloc(&region, 48, 16);
+    ka_region_free(&region, *block, 48, 16);
+    KIT_CHECK(ka_region_alloc(&region, 48, 16) == *block && region.last == *block && region.last_down + 3 == 0);
+}
+
+static void what_was_handed_out_last_is_known_while_it_is_live(void)
+{
+    unsigned char *block;
+    lend(&block);
+    ka_region_free(&region, block, 48, 16);
+    ka_region_free(&region, block, 48, 16);
+    KIT_CHECK(reported.of_kind[KA_MISUSE_DOUBLE_FREE] == 1);
+    lend(&block);
+    ka_region_free(&region, block, 64, 16);
+    KIT_CHECK(reported.of_kind[KA_MISUSE_WRONG_SIZE] == 1);
+    lend(&block);
+    ka_region_free_unsized(&region, block);
+    ka_region_free(&region, block, 48, 16);
+    KIT_CHECK(reported.of_kind[KA_MISUSE_DOUBLE_FREE] == 1);
+    lend(&block);
+    KIT_CHECK(ka_region_alloc(&region, 16, 16) != NULL); /* right behind, so that it has to move */
+    unsigned char *moved = ka_region_resize(&region, block, 48, 16, 480, 16, 0);
+    KIT_CHECK(moved != NULL && moved != block);
+    CHECK_REGION();
+    ka_region_free(&region, block, 48, 16);
+    KIT_CHECK(reported.count == 1);
+    lend(&block);
+    KIT_CHECK(ka_region_claim(&region, arena + 256 * KIB, 64 * KIB));
+    ka_region_free(&region, block, 48, 16);
+    ka_region_free(&region, block, 48, 16);
+    KIT_CHECK(reported.of_kind[KA_MISUSE_DOUBLE_FREE] == 1 && region.live_blocks == 0);
+    CHECK_REGION();
+}
+
 int main(void)
 {
     static const kit_case cases[] = {
         { "freed blocks wait and are free for all that looks", freed_blocks_wait },
         { "an empty heap begins anew", an_empty_heap_begins_anew },
         { "merging at once: none waits", merging_at_once_leaves_none_waiting },
+        { "what was handed out last is known while it is live", what_was_handed_out_last_is_known_while_it_is_live },
     };
     return kit_main("region_waiting", cases, KIT_COUNT(cases));
 }
