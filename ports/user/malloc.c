@@ -2,7 +2,8 @@
  *
  * Size 0 counts as 1. Failure is NULL with errno ENOMEM; free keeps errno. The heap is made at the first call, in the
  * largest power of two of address space that the system gives, 1 TiB at most: that is a bound on addresses, memory is
- * taken as it is touched. A pointer that is not the heap's is reported and left alone.
+ * taken as it is touched. It knows one node: where memory lies, the system decides when a page is first touched. A
+ * pointer that is not the heap's is reported and left alone.
  *
  * Three shortcuts make the hot path, all of them filled in on the slow one:
  * - a thread's magazines lie in its thread-local storage, one load away;

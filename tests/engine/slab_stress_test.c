@@ -182,7 +182,7 @@ static void end(unsigned id)
 
 static void setup(void)
 {
-    static const size_t sizes[KINDS] = { 64, 32, 2048, 1920, 6144 };
+    static const size_t sizes[KINDS] = { 64, 32, 2048, 1792, 6144 };
     for (unsigned i = 0; i < PAGES; i++) {
         descriptors[i] = KA_PAGE_IDLE;
         map[i] = 0;
