@@ -33,8 +33,8 @@
  * allocs of random order touch no list. The places lie before `heads`; how many sizes have one depends on the range, so
  * that about 1/256 of it waits at most. What waits is merged when a request would be refused, when an empty heap is
  * asked for another size, when it is in the way of a resize, and when a second range is claimed: blocks wait only in a
- * region of one range. What looks at the region (walk, stats, usable, the proof of a free) takes them for free and merged all the
- * time. The block that waited and was handed out last is remembered, and can wait again without a proof.
+ * region of one range. What looks at the region (walk, stats, usable, the proof of a free) takes them for free and
+ * merged all the time. The block that waited and was handed out last is remembered, and waits again without a proof.
  *
  * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
  * first write, and whatever is unusual goes to the general path by a tail call.
@@ -637,8 +637,8 @@ static KA_NOINLINE void *block_slide_down(ka_region *region, range *r, uint32_t 
 }
 
 /* Without a new block: by the free blocks around it. NULL if they do not suffice. */
-static void *block_resize_in_place(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n,
-                                   size_t align, const void *site)
+static KA_NOINLINE void *block_resize_in_place(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n,
+                                               size_t align, const void *site)
 {
     bool aligned = (granule_address(r, g) & (align - 1)) == 0;
     if (aligned && new_n <= old_n) {
@@ -662,7 +662,7 @@ static void *block_resize_in_place(ka_region *region, range *r, uint32_t g, uint
 }
 
 /* Neighbours of a live block that wait are merged. */
-static void neighbours_settle(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
+static KA_NOINLINE void neighbours_settle(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
 {
     for (int side = 0; side < 2; side++) {
         uint32_t waiting = side == 0 ? waiting_behind(region, r, g + n) : waiting_before(region, r, g);
@@ -672,8 +672,8 @@ static void neighbours_settle(ka_region *region, range *r, uint32_t g, uint32_t 
     }
 }
 
-static void *region_resize(ka_region *region, void *block, size_t old_size, size_t new_size, size_t new_align,
-                           ka_flags flags, const void *site)
+static KA_NOINLINE void *region_resize(ka_region *region, void *block, size_t old_size, size_t new_size,
+                                       size_t new_align, ka_flags flags, const void *site)
 {
     uint32_t old_n = granules_of(old_size), new_n = granules_of(new_size);
     const range *found = range_of(region, (uintptr_t)block);

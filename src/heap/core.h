@@ -127,7 +127,7 @@ static inline void ka_heap_count_out(ka_heap *heap, size_t bytes)
         return;
     }
     uintptr_t now = ka_fetch_add_ptr(&m->outside, bytes) + bytes, most = heap->table->count_most;
-    if ((intptr_t)now > (intptr_t)ka_load_relaxed_ptr(&m->outside_top))
+    if ((ptrdiff_t)now > (ptrdiff_t)ka_load_relaxed_ptr(&m->outside_top))
         ka_store_relaxed_ptr(&m->outside_top, now);
     if (KA_UNLIKELY(now + most > 2 * most))
         ka_heap_count_fold(heap, m);

@@ -116,14 +116,14 @@ static kept kept_now(ka_heap *heap)
         k.bytes += (size_t)ka_load_relaxed_32(&m->parked_pages) << heap->page_shift;
         k.own_runs++;
         uintptr_t here = ka_load_relaxed_ptr(&m->outside_top);
-        top = (intptr_t)here > (intptr_t)top ? here : top;
+        top = (ptrdiff_t)here > (ptrdiff_t)top ? here : top;
     }
     k.outside = ka_heap_outside(heap);
-    if ((intptr_t)k.outside < 0) /* parts of different moments */
+    if ((ptrdiff_t)k.outside < 0) /* parts of different moments */
         k.outside = 0;
     k.peak = ka_max(ka_load_relaxed_ptr(&heap->peak), k.outside);
     top += ka_load_relaxed_ptr(&heap->outside);
-    if ((intptr_t)top > (intptr_t)k.peak)
+    if ((ptrdiff_t)top > (ptrdiff_t)k.peak)
         k.peak = top;
     (void)ka_fetch_add_32(&heap->watchers, UINT32_MAX);
     ka_heap_retired_release(heap);

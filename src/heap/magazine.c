@@ -33,7 +33,7 @@ void ka_heap_batch_put(ka_heap *heap, const ka_slab_batch *batch)
 void ka_heap_count_shared(ka_heap *heap, uintptr_t bytes, uintptr_t most)
 {
     uintptr_t now = ka_fetch_add_ptr(&heap->outside, bytes) + most, peak = ka_load_relaxed_ptr(&heap->peak);
-    while ((intptr_t)now > (intptr_t)peak && !ka_cas_ptr(&heap->peak, &peak, now))
+    while ((ptrdiff_t)now > (ptrdiff_t)peak && !ka_cas_ptr(&heap->peak, &peak, now))
         ;
 }
 
