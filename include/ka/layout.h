@@ -39,7 +39,8 @@ KA_MUST_USE static inline bool ka_layout_array(ka_layout *out, ka_layout item, s
     if (!ka_layout_valid(item.size, item.align))
         return false;
     size_t stride = (item.size + item.align - 1) & ~(item.align - 1);
-    if (stride != 0 && n > (size_t)PTRDIFF_MAX / stride)
+    /* a product of two halves of a word does not wrap, and needs no division */
+    if (((stride | n) >> (sizeof n * 4)) != 0 && stride != 0 && n > (size_t)PTRDIFF_MAX / stride)
         return false;
     return ka_layout_make(out, stride * n, item.align);
 }

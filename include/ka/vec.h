@@ -274,9 +274,11 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
 #define KA_VEC_IN_(name, T)                                                                      \
     KA_OWNER_RESULT_ bool name##_push(name *self_, T item_)                                      \
     {                                                                                            \
-        if (KA_UNLIKELY(self_->len == self_->cap) && !ka_vec_reserve_(self_, 1, &name##_shape_)) \
+        size_t len_ = self_->len;                                                                \
+        if (KA_UNLIKELY(len_ == self_->cap) && !ka_vec_reserve_(self_, 1, &name##_shape_))       \
             return false;                                                                        \
-        self_->items[self_->len++] = item_;                                                      \
+        self_->items[len_] = item_; /* before the length: it might be there, for all that compilers know */ \
+        self_->len = len_ + 1;                                                                   \
         return true;                                                                             \
     }                                                                                            \
                                                                                                  \

@@ -58,6 +58,11 @@ static void arrays(void)
     KIT_EXPECT(ka_layout_array(&out, (ka_layout){ 1, 1 }, MOST) && same(out, MOST, 1));
     KIT_EXPECT(!ka_layout_array(&out, (ka_layout){ 1, 1 }, MOST + 1) && same(out, MOST, 1));
     KIT_EXPECT(!ka_layout_array(&out, (ka_layout){ 16, 16 }, ((size_t)1 << 60) + 1)); /* the product wraps to 16 */
+    size_t half = SIZE_MAX >> (sizeof(size_t) * 4); /* the longest number whose square does not wrap */
+    KIT_EXPECT(!ka_layout_array(&out, (ka_layout){ half, 1 }, half) && same(out, MOST, 1));
+    KIT_EXPECT(!ka_layout_array(&out, (ka_layout){ half + 1, 1 }, half + 1) && same(out, MOST, 1)); /* wraps to 0 */
+    KIT_EXPECT(ka_layout_array(&out, (ka_layout){ half, 1 }, half / 2) && same(out, half * (half / 2), 1));
+    KIT_EXPECT(ka_layout_array(&out, (ka_layout){ 1, 1 }, MOST));
     KIT_EXPECT(!ka_layout_array(&out, (ka_layout){ 8, 3 }, 1) && same(out, MOST, 1));
 }
 
