@@ -48,6 +48,8 @@ static void home_enter(ka_frame_cpu *cpu, ka_frame_zone *zone, uint64_t area)
     uint64_t first = ka_frame_area_first_(zone, area);
     cpu->zone = zone;
     cpu->area = area;
+    cpu->word = cpu->words; /* of this home, even if the call that found it takes its frame from elsewhere */
+    cpu->word_first = first;
     if (first >= zone->first && zone->end - first >= KA_FRAME_AREA)
         cpu->put_first = first;
     if (zone->joined != NULL) {

@@ -202,6 +202,9 @@ static void whole(void)
     KIT_CHECK_SOUND(fault);
     KIT_CHECK_SOUND(ka_frames_check(&frames));
     ka_frames_stats stats = ka_frames_census(&frames);
+    if (stats.free != FRAMES || stats.whole != FRAMES)
+        kit_note("%llu of %u frames are free, %llu in whole areas", (unsigned long long)stats.free, FRAMES,
+                 (unsigned long long)stats.whole);
     KIT_CHECK(stats.free == FRAMES && stats.whole == FRAMES);
     if (noise.operations > 100000) /* a busy machine may do too few for this */
         KIT_CHECK(singles > 1000 && runs > 100 && areas > 100);
