@@ -58,6 +58,8 @@ typedef struct ka_heap_options {
     bool unaligned;         /* scattered: `reserve` is asked for segments aligned to a page only. A request that might
                                not fit into a new one for its alignment gets none made */
     ka_cross_call *cross_call; /* reaches other CPUs for ka_heap_drain; NULL: they are asked and come themselves */
+    bool compact;           /* slabs of few blocks: where most blocks of a size are freed more pages become free, but
+                               what passes the magazines, as from one CPU to another, takes up to three times the steps */
     bool hardened;          /* see KA_HEAP_DELAYED */
     uint64_t seed;          /* of a hardened heap's random choices; 0: from the port's entropy. A machine without any
                                has a guessable one then: better give it what there is */

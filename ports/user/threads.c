@@ -254,6 +254,7 @@ bool ka_user_malloc_init(ka_heap *heap, size_t size, uint8_t *map)
                                 .size = size,
                                 .page_shift = 12,
                                 .segment_shift = segment_shift_for(size),
+                                .compact = true,
                                 .keep = (size_t)64 << 20,
                                 .map_all = map };
     return heap_register(heap, &options);

@@ -25,15 +25,19 @@
  * The product stays below 2^51. (Granlund and Montgomery, "Division by Invariant Integers using Multiplication", 1994.
  * The test tries every offset all the same.)
  *
- * The slabs. The fewest pages that hold min_blocks (or are 4 pages) and lose at most 1/32 of their bytes at the end,
- * 1/8 where the smallest slabs are wanted; where no slab of up to 16 pages does, the one that loses the least.
+ * The slabs. The fewest pages that hold min_blocks (or are 8 pages, 4 if fewer than 16 blocks are wanted) and lose at
+ * most 1/32 of their bytes at the end, 1/8 where the smallest slabs are wanted; where no slab of up to 16 pages does,
+ * the one that loses the least.
  */
 #include "engine/classes.h"
 
 #include "base/assert.h"
 
 /* A slab of so many pages may have fewer blocks than wanted. */
-#define ENOUGH_PAGES 4u
+static uint32_t enough_pages(unsigned min_blocks)
+{
+    return min_blocks < 16 ? 4 : 8;
+}
 
 /* The classes that are shares of a slab. */
 #define SHARES_FIRST 32u
@@ -99,7 +103,7 @@ static uint32_t slab_pages(uint32_t size, unsigned page_shift, unsigned min_bloc
     uint32_t best = 0, share = min_blocks > 1 ? 32 : 8;
     for (uint32_t pages = 1; pages <= KA_CLASS_MAX_PAGES; pages++) {
         uint32_t bytes = pages << page_shift, waste = slab_waste(size, pages, page_shift);
-        if (bytes < size || (bytes / size < min_blocks && pages < ENOUGH_PAGES))
+        if (bytes < size || (bytes / size < min_blocks && pages < enough_pages(min_blocks)))
             continue;
         if (waste <= bytes / share)
             return pages;

@@ -34,17 +34,19 @@ static bool options_valid(const ka_heap_options *o, unsigned page_shift, unsigne
            (o->source == NULL || o->source->commit != NULL);
 }
 
-/* A heap below so many bytes makes slabs as short as possible. Longer ones would save steps where blocks pass through
- * the magazines, but a block that stays then keeps more pages. */
-static unsigned slab_min_blocks(size_t size)
+/* A heap below so many bytes makes slabs as short as possible. Longer ones save steps where blocks pass through the
+ * magazines, but a block that stays keeps more pages. */
+static unsigned slab_min_blocks(size_t size, const ka_heap_options *options)
 {
-    return size < (size_t)16 << 20 ? 1 : 4;
+    if (size < (size_t)16 << 20)
+        return 1;
+    return options->compact ? 4 : 16;
 }
 
 static bool open_scattered(ka_heap *heap, const ka_heap_options *options)
 {
     heap->segment_limit = (uint32_t)(options->size >> heap->segment_shift);
-    return ka_heap_table_make(heap, slab_min_blocks(options->size));
+    return ka_heap_table_make(heap, slab_min_blocks(options->size, options));
 }
 
 static bool open_range(ka_heap *heap, const ka_heap_options *options)
@@ -60,7 +62,7 @@ static bool open_range(ka_heap *heap, const ka_heap_options *options)
     unsigned claims = options->claims != 0 ? options->claims : DEFAULT_CLAIMS;
     size_t places = ((heap->size - 1) >> shift) + 1;
     heap->segment_limit = (uint32_t)(places <= MAX_FAR ? places + claims : places);
-    if (ka_heap_table_make(heap, slab_min_blocks(heap->size)))
+    if (ka_heap_table_make(heap, slab_min_blocks(heap->size, options)))
         return true;
     if (heap->reserved_here && heap->source.unreserve != NULL)
         heap->source.unreserve(heap->source.context, (void *)heap->base, heap->size);

@@ -25,7 +25,7 @@ static void tables_one(unsigned page_shift, unsigned min_blocks)
         KIT_CHECK(c->size % 16 == 0);
         KIT_CHECK(waste * 8 <= bytes);
         KIT_CHECK(min_blocks == 1 || waste * 32 <= bytes);
-        KIT_CHECK(min_blocks == 1 || c->blocks >= min_blocks || c->pages >= 4);
+        KIT_CHECK(min_blocks == 1 || c->blocks >= min_blocks || c->pages >= (min_blocks < 16 ? 4 : 8));
         KIT_CHECK(c->words <= c->pages << (page_shift - 10));
         worst = waste * 1000 / bytes > worst ? waste * 1000 / bytes : worst;
         most_pages = c->pages > most_pages ? c->pages : most_pages;

@@ -328,6 +328,38 @@ static void many(void)
     close_given();
 }
 
+/* ---- slabs ---- */
+
+/* The pages that 64 of 1,024 blocks of 1,024 bytes keep, one of 16 neighbours each. */
+static uintptr_t pages_of_a_sixteenth(bool compact)
+{
+    static void *blocks[1024];
+    range_size = size_with_magazines();
+    range = fixture_map(range_size, 4096, PROT_READ | PROT_WRITE);
+    ka_heap_options options = { .base = range, .size = range_size, .compact = compact };
+    if (range == NULL || !ka_heap_init(&heap, &options) ||
+        ka_heap_alloc_many(&heap, 1024, 16, 0, 1024, blocks) != 1024)
+        return 0;
+    for (unsigned i = 0; i < 1024; i++)
+        if (((uintptr_t)blocks[i] >> 10) % 16 != 0)
+            ka_heap_free(&heap, blocks[i], 1024, 16), blocks[i] = NULL;
+    ka_heap_flush(&heap);
+    (void)ka_heap_trim(&heap, 0);
+    uintptr_t pages = heap.pages_used - inside_bytes(&heap) / 4096;
+    for (unsigned i = 0; i < 1024; i++)
+        ka_heap_free(&heap, blocks[i], 1024, 16);
+    close_given();
+    return pages;
+}
+
+/* One page each, four where slabs are longer; and less than a slab for each beside. */
+static void compact(void)
+{
+    uintptr_t few = pages_of_a_sixteenth(true), many_pages = pages_of_a_sixteenth(false);
+    KIT_EXPECT(few >= 64 && few < 64 * 2);
+    KIT_EXPECT(many_pages >= 64 * 4 && many_pages < 64 * 5);
+}
+
 /* ---- resize ---- */
 
 static void resize_within_a_class(void)
@@ -677,6 +709,7 @@ static const kit_case cases[] = {
     { "usable", usable },
     { "sizes that fit", sizes_that_fit },
     { "many at once", many },
+    { "compact slabs", compact },
     { "resize within a class", resize_within_a_class },
     { "resize across classes, runs and alignments", resize_across_everything },
     { "resize of runs in place", resize_runs_in_place },
