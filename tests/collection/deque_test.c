@@ -239,25 +239,7 @@ static void failure_takes_nothing(void)
     KIT_CHECK(tickets_all_dropped() && kit_malloc_clean(&memory));
 }
 
-/* A ticket that has memory, so that a clone of one can fail. */
-typedef struct paper {
-    ticket ticket;
-    int_deque pages;
-} paper;
-
-static void paper_drop(paper *self)
-{
-    int_deque_drop(&self->pages);
-    ticket_drop(&self->ticket);
-}
-
-static bool paper_clone(paper *out, paper const *from)
-{
-    if (!int_deque_clone(&out->pages, &from->pages, heap))
-        return false;
-    out->ticket = ticket_make();
-    return true;
-}
+TICKETS_PAPER(, int_deque)
 KA_DEQUE(paper_deque, paper, paper_drop)
 KA_DEQUE_CLONE(paper_deque, paper, paper_clone)
 

@@ -207,25 +207,7 @@ static void owns(void)
 
 /* ---- clones, and memory that gives out ---- */
 
-typedef struct paper {
-    ka_list_node link;
-    ticket ticket;
-    number_list pages;
-} paper;
-
-static void paper_drop(paper *self)
-{
-    number_list_drop(&self->pages);
-    ticket_drop(&self->ticket);
-}
-
-static bool paper_clone(paper *out, paper const *from)
-{
-    if (!number_list_clone(&out->pages, &from->pages, heap))
-        return false;
-    out->ticket = ticket_make();
-    return true;
-}
+TICKETS_PAPER(ka_list_node link;, number_list)
 KA_LIST(paper_list, paper, link, paper_drop)
 KA_LIST_CLONE(paper_list, paper, link, paper_clone)
 

@@ -154,24 +154,7 @@ static void to_and_from_vecs(void)
 }
 
 /* Items with memory: the n-th allocation fails, for every n, of making them and of cloning them. */
-typedef struct paper {
-    ticket ticket;
-    int_slice pages;
-} paper;
-
-static void paper_drop(paper *self)
-{
-    int_slice_drop(&self->pages);
-    ticket_drop(&self->ticket);
-}
-
-static bool paper_clone(paper *out, paper const *from)
-{
-    if (!int_slice_clone(&out->pages, &from->pages, heap))
-        return false;
-    out->ticket = ticket_make();
-    return true;
-}
+TICKETS_PAPER(, int_slice)
 KA_SLICE(paper_slice, paper, paper_drop)
 KA_SLICE_CLONE(paper_slice, paper, paper_clone)
 

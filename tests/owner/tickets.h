@@ -58,4 +58,27 @@ static inline bool tickets_all_dropped(void)
     return tickets.damaged == 0 && tickets.dropped == tickets.made;
 }
 
+/* `paper`: a ticket that has memory, which a clone must get too, so that a clone of one can fail. `more`: further
+ * members; `pages_type`: an owner of the test, cloned in its `heap`. */
+#define TICKETS_PAPER(more, pages_type)                               \
+    typedef struct paper {                                            \
+        more                                                          \
+        ticket ticket;                                                \
+        pages_type pages;                                             \
+    } paper;                                                          \
+                                                                      \
+    static void paper_drop(paper *self)                               \
+    {                                                                 \
+        pages_type##_drop(&self->pages);                              \
+        ticket_drop(&self->ticket);                                   \
+    }                                                                 \
+                                                                      \
+    static bool paper_clone(paper *out, paper const *from)            \
+    {                                                                 \
+        if (!pages_type##_clone(&out->pages, &from->pages, heap))     \
+            return false;                                             \
+        out->ticket = ticket_make();                                  \
+        return true;                                                  \
+    }
+
 #endif

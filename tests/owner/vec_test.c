@@ -33,25 +33,7 @@ static int hundreds(ticket const *a, ticket const *b)
 }
 KA_VEC_ORDER(ticket_vec, ticket, hundreds)
 
-/* A ticket with memory of its own, which a clone must get too. */
-typedef struct paper {
-    ticket ticket;
-    int_vec pages;
-} paper;
-
-static void paper_drop(paper *self)
-{
-    int_vec_drop(&self->pages);
-    ticket_drop(&self->ticket);
-}
-
-static bool paper_clone(paper *out, paper const *from)
-{
-    if (!int_vec_clone(&out->pages, &from->pages, heap))
-        return false;
-    out->ticket = ticket_make();
-    return true;
-}
+TICKETS_PAPER(, int_vec)
 KA_VEC(paper_vec, paper, paper_drop)
 KA_VEC_CLONE(paper_vec, paper, paper_clone)
 
