@@ -47,8 +47,8 @@ redis()
     LD_PRELOAD=$library redis-server --port 0 --unixsocket "$socket" --dir "$work" --save '' --appendonly no \
         --daemonize no > "$work/words" 2>&1 &
     server=$!
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        [ -S "$socket" ] && break
+    for _ in $(seq 240); do
+        [ -S "$socket" ] || ! kill -0 "$server" 2> /dev/null && break
         sleep 0.5
     done
     on_heap redis-benchmark -s "$socket" -q -n 20000 -d 200 -r 5000 -t set,get,lpush,lpop,sadd,zadd,hset >> "$work/words" 2>&1
