@@ -541,7 +541,8 @@ class Region:
     def report(self):
         free = [block.size for block in self.blocks() if block.state != LIVE]
         ranges = int(self.value["range_count"])
-        yield "%s bytes in %d range%s" % (group(sum(int(self.value["ranges"][i]["granules"]) for i in range(ranges)) * GRANULE), ranges, plural(ranges))
+        granules = sum(int(self.value["ranges"][i]["granules"]) for i in range(ranges))
+        yield "%s bytes in %d range%s" % (group(granules * GRANULE), ranges, plural(ranges))
         yield "live %16s bytes in %s blocks; peak %s" % (
             group(int(self.value["live"])), group(int(self.value["live_blocks"])), group(int(self.value["peak"])))
         yield "free %16s bytes in %s blocks; the largest %s" % (
