@@ -321,6 +321,24 @@ PAGE_RUN, PAGE_SLAB, PAGE_PARKED = 1, 2, 3  # the lowest two bits of a page's de
 SizeClass = collections.namedtuple("SizeClass", "size blocks pages words")
 
 
+class SlabWords:
+    """The words of a segment's slabs, read where they are asked for: engine/slab.h, ka_slab_word."""
+
+    def __init__(self, slabs, open_pages):
+        self.base, self.page_count = int(slabs["words"]), int(slabs["page_count"])
+        self.per_page = 1 << int(slabs["page_shift"]) - 10
+        self.open_pages = min(open_pages + 63 & ~63, self.page_count)
+        self.planes = {}
+
+    def at(self, page, i):
+        page, plane = page + i // self.per_page, i % self.per_page
+        if page | 63 < self.page_count:
+            page = page & ~63 | (page & 7) << 3 | page >> 3 & 7
+        if plane not in self.planes:
+            self.planes[plane] = numbers(self.base + plane * self.page_count * 8, self.open_pages, 8)
+        return self.planes[plane][page]
+
+
 class Segment:
     """Pages, and the arrays that say what each is used for."""
 
@@ -330,15 +348,14 @@ class Segment:
         self.base = int(record["base"])
         self.page_count = int(record["page_count"])
         self.descriptors = numbers(slabs["pages"], int(runs["open"]), 4)
-        self.words_per_page = heap.page // 1024
-        self.words = numbers(slabs["words"], len(self.descriptors) * self.words_per_page, 8)
+        self.words = SlabWords(slabs, len(self.descriptors))
         backed = (len(self.descriptors) + 63) // 64
         self.committed = numbers(runs["committed"], backed, 8)
 
     def slab(self, page):
         class_ = self.heap.classes[self.descriptors[page] >> 2 & 0xFF]
         start = self.base + page * self.heap.page
-        words = self.words[page * self.words_per_page:][:class_.words]
+        words = [self.words.at(page, i) for i in range(class_.words)]
         for i in range(class_.blocks):
             address = start + i * class_.size
             if bit(words, i):
@@ -565,8 +582,7 @@ def cache_place(cache, address):
             if base == 0 or not base <= address < base + size:
                 continue
             index = (address - base) // distance
-            words = int(table["slabs"]["words"]) + (record << (int(table["slabs"]["page_shift"]) - 10)) * 8
-            if numbers(words + index // 64 * 8, 1, 8)[0] >> index % 64 & 1:
+            if SlabWords(table["slabs"], record + 1).at(record, index // 64) >> index % 64 & 1:
                 state = "free in its slab"
             else:
                 state = cache_kept(cache, base + index * distance) or "live"

@@ -1,8 +1,8 @@
 /* engine/classes.h: size classes: which block size serves a request, and how pages are cut into such blocks.
  *
- * Sizes are 16, 32, ... 256, then eight to a doubling, up to 32 KiB: equal steps, (8 + j) << k, but between 1 and 8 KiB
- * shares, a doubling's end by 15/8, 14/8, ... 9/8. So a request above 112 bytes wastes less than 12.5 % of its block; a
- * smaller one at most 15 bytes. Larger requests are page runs.
+ * Sizes are 16, 32, ... 256, 288, 320, ... 1024, then eight to a doubling, up to 32 KiB: to 8 KiB shares of a slab, about
+ * a doubling's end by 15/8, 14/8, ... 9/8, then equal steps. So a request above 112 bytes wastes less than 12.5 % of its
+ * block; a smaller one at most 15 bytes. Larger requests are page runs.
  * Pure functions and tables made once; any context.
  */
 #ifndef KA_ENGINE_CLASSES_H
@@ -13,7 +13,7 @@
 #include "base/bits.h"
 #include "base/math.h"
 
-#define KA_CLASS_COUNT   72u
+#define KA_CLASS_COUNT   80u
 #define KA_CLASS_LARGEST ((size_t)32768) /* bytes */
 
 /* No slab has more pages than this, and no slab more bytes. */
@@ -46,8 +46,9 @@ extern const uint8_t ka_class_align_shift_[KA_CLASS_COUNT];
 
 /* Makes the table for pages of 2^page_shift bytes (KA_CLASS_MIN_ to KA_CLASS_MAX_PAGE_SHIFT).
  *
- * min_blocks  how many blocks a slab shall have, unless it has 4 pages or more: 4 keeps refills cheap; at most 1/32 of a
- *             slab is then lost at its end. 1 gives the smallest slabs, for small heaps; they may lose 1/8.
+ * min_blocks  how many blocks a slab shall have, unless it has 8 pages or more: 16 keeps refills cheap; at most 1/32 of a
+ *             slab is then lost at its end. 4, or 4 pages: few blocks that stay keep a slab, and at most 1/40 is lost. 1
+ *             gives the smallest slabs, for small heaps; they may lose 1/8.
  */
 void ka_classes_init(ka_classes *classes, unsigned page_shift, unsigned min_blocks);
 
@@ -64,8 +65,7 @@ static inline unsigned ka_class_computed(size_t size)
 {
     if (size <= 256)
         return (unsigned)((ka_max(size, 1) + 15) >> 4) - 1;
-    unsigned high = ka_highest_bit(size - 1);
-    return (high - 6) * 8 + ((unsigned)((size - 1) >> (high - 3)) & 7u);
+    return (unsigned)((size - 1) >> 5) + 8;
 }
 
 /* May a slab serve this request? Both at least 1; the alignment is a power of two.

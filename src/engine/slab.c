@@ -1,13 +1,19 @@
 /* engine/slab.c: see slab.h.
  *
  * Words. A slab is a run of pages cut into equal blocks. Its words are atomic 64-bit words, a bit per block, which lie
- * in an array beside the segment, at a place that depends on nothing but the page: block i of the slab that begins at
- * page p is bit i % 64 of word p * per_page + i / 64, where per_page = page size / 16 / 64 words are enough for blocks
- * of 16 bytes. So words are never allocated, and never go away:
+ * in an array beside the segment, at a place that depends on nothing but the page: per_page = page size / 16 / 64 words
+ * are enough for blocks of 16 bytes, and block i of the slab that begins at page p is bit i % 64 of its word w = i / 64,
+ * which is word w % per_page of page p + w / per_page. So words are never allocated, and never go away:
  *
  *     pages   | slab, class A | slab, class B         | idle          | run ...
- *     words   | w w . .       | w . . . : . . . .     | 0 0 0 0       | 0 ...       ( . : always 0 )
+ *     words 0 | w             | w       : .           | 0             | 0 ...       ( . : always 0 )
+ *           1 | w             | w       : .           | 0             | 0 ...
+ *           2 | .             | .       : .           | 0             | 0 ...
  *     pages[] | A, 0 back     | B, 0 back : B, 1 back | 0             | run of n
+ *
+ * All words 0 lie together, then all words 1, and so on: blocks of 64 bytes and more need the first only (with pages of
+ * 4 KiB), so that what is touched is 8 bytes for a page. Within 64 pages they lie as in a square that is read by its
+ * columns: neighbours, which different CPUs often have, are on different cache lines.
  *
  * Ownership. A set bit is a block that the slab has; a clear one is a block that somebody else has, or none. Whoever
  * clears a bit owns the block, be it to hand it out or to keep it in a magazine. All operations are exchanges of owners
@@ -80,11 +86,6 @@ static uint32_t summary_words_for(uint32_t hint_words)
     return hint_words > HINT_WORDS_PLAIN ? (uint32_t)ka_words_for(hint_words) : 0;
 }
 
-static uint64_t *slab_words(const ka_slabs *slabs, uint32_t page)
-{
-    return slabs->words + ((size_t)page << (slabs->page_shift - 10));
-}
-
 static uintptr_t slab_base(const ka_slabs *slabs, uint32_t page)
 {
     return ka_load_relaxed_ptr(&slabs->base) + ((uintptr_t)page << slabs->page_shift);
@@ -149,9 +150,8 @@ static bool slab_has_free(const ka_slabs *slabs, uint32_t page, unsigned class)
 {
     if (ka_load_acquire_32(&slabs->pages[page]) != ka_page_slab(class, 0))
         return false;
-    const uint64_t *words = slab_words(slabs, page);
     for (unsigned i = 0; i < class_get(slabs, class)->words; i++)
-        if (ka_load_acquire_64(&words[i]) != 0)
+        if (ka_load_acquire_64(ka_slab_word(slabs, page, i)) != 0)
             return true;
     return false;
 }
@@ -215,9 +215,10 @@ static uint64_t word_take(uint64_t *word, unsigned max)
 
 /* Puts bits back that the caller holds, whatever slab they belong to. Holding them keeps the descriptor steady up to
  * the fetch-or; the hint that is set afterwards may be stale, which is harmless. */
-static void word_return(ka_slabs *slabs, uint64_t *word, uint64_t bits)
+static void word_return(ka_slabs *slabs, uint32_t page, uint32_t i, uint64_t bits)
 {
-    uint32_t page = (uint32_t)((size_t)(word - slabs->words) >> (slabs->page_shift - 10));
+    uint64_t *word = ka_slab_word(slabs, page, i);
+    page += i >> (slabs->page_shift - 10);
     uint32_t descriptor = ka_load_acquire_32(&slabs->pages[page]);
     uint64_t before = ka_fetch_or_64(word, bits);
     if (before == 0 && ka_page_is_slab(descriptor))
@@ -271,7 +272,6 @@ static void map_fill(const ka_slabs *slabs, uint32_t page, uint32_t pages, unsig
 ka_slab_batch ka_slab_create(ka_slabs *slabs, uint32_t page, unsigned class, unsigned max)
 {
     const ka_class *c = class_get(slabs, class);
-    uint64_t *words = slab_words(slabs, page);
     KA_ASSERT(ka_load_relaxed_32(&slabs->pages[page]) == ka_page_run(c->pages));
     uint32_t open = ka_load_relaxed_32(&slabs->open);
     while (open < page + c->pages && !ka_cas_32(&slabs->open, &open, page + c->pages))
@@ -283,9 +283,9 @@ ka_slab_batch ka_slab_create(ka_slabs *slabs, uint32_t page, unsigned class, uns
 
     uint64_t taken = bits_lowest(ka_class_full(c, 0), max);
     uint64_t rest = ka_class_full(c, 0) ^ taken;
-    ka_store_release_64(&words[0], rest);
+    ka_store_release_64(ka_slab_word(slabs, page, 0), rest);
     for (unsigned i = 1; i < c->words; i++)
-        ka_store_release_64(&words[i], ka_class_full(c, i));
+        ka_store_release_64(ka_slab_word(slabs, page, i), ka_class_full(c, i));
     if (rest != 0 || c->words > 1)
         hint_set(slabs, class, page);
     return batch_make(slabs, page, c, 0, taken);
@@ -297,13 +297,12 @@ bool ka_slab_take(ka_slabs *slabs, uint32_t page, unsigned class, unsigned max, 
     if (ka_load_acquire_32(&slabs->pages[page]) != descriptor)
         return false;
     const ka_class *c = class_get(slabs, class);
-    uint64_t *words = slab_words(slabs, page);
     for (unsigned i = 0; i < c->words; i++) {
-        uint64_t bits = word_take(&words[i], max);
+        uint64_t bits = word_take(ka_slab_word(slabs, page, i), max);
         if (bits == 0)
             continue;
         if (KA_UNLIKELY(!ka_slab_take_holds_(slabs, page, descriptor))) {
-            word_return(slabs, &words[i], bits);
+            word_return(slabs, page, i, bits);
             return false;
         }
         *out = batch_make(slabs, page, c, i, bits);
@@ -315,7 +314,7 @@ bool ka_slab_take(ka_slabs *slabs, uint32_t page, unsigned class, unsigned max, 
 /* A slab of one word of which nothing is left, most likely: the next one who looks need not come here. */
 static bool took_all(const ka_slabs *slabs, unsigned class, const ka_slab_batch *taken)
 {
-    return class_get(slabs, class)->words == 1 && ka_load_relaxed_64(slab_words(slabs, taken->page)) == 0;
+    return class_get(slabs, class)->words == 1 && ka_load_relaxed_64(ka_slab_word(slabs, taken->page, 0)) == 0;
 }
 
 static bool refill_between(ka_slabs *slabs, unsigned class, uint32_t from, uint32_t end, unsigned max,
@@ -356,10 +355,10 @@ static void slab_end(ka_slabs *slabs, uint32_t page, uint32_t pages)
 }
 
 /* A look without a write: most slabs that are asked for are not full. */
-static bool slab_looks_full(const ka_class *c, const uint64_t *words)
+static bool slab_looks_full(const ka_slabs *slabs, uint32_t page, const ka_class *c)
 {
     for (unsigned i = 0; i < c->words; i++)
-        if (ka_load_relaxed_64(&words[i]) != ka_class_full(c, i))
+        if (ka_load_relaxed_64(ka_slab_word(slabs, page, i)) != ka_class_full(c, i))
             return false;
     return true;
 }
@@ -370,13 +369,12 @@ bool ka_slab_reclaim(ka_slabs *slabs, uint32_t page)
     if (!ka_page_is_slab_first(descriptor))
         return false;
     const ka_class *c = class_get(slabs, ka_page_slab_class(descriptor));
-    uint64_t *words = slab_words(slabs, page);
-    if (!slab_looks_full(c, words))
+    if (!slab_looks_full(slabs, page, c))
         return false;
     unsigned taken = 0;
     while (taken < c->words) {
         uint64_t found = ka_class_full(c, taken);
-        if (!ka_cas_64(&words[taken], &found, 0))
+        if (!ka_cas_64(ka_slab_word(slabs, page, taken), &found, 0))
             break;
         taken++;
         if (taken == 1 && !ka_slab_reclaim_holds_(slabs, page, descriptor))
@@ -387,7 +385,7 @@ bool ka_slab_reclaim(ka_slabs *slabs, uint32_t page)
         }
     }
     for (unsigned i = 0; i < taken; i++)
-        word_return(slabs, &words[i], ka_class_full(c, i));
+        word_return(slabs, page, i, ka_class_full(c, i));
     return false;
 }
 
@@ -398,7 +396,7 @@ void ka_slab_put_batch(ka_slabs *slabs, const ka_slab_batch *batch)
     if (batch->bits == 0)
         return;
     uint32_t offset = (uint32_t)(batch->first - slab_base(slabs, batch->page));
-    word_return(slabs, slab_words(slabs, batch->page) + offset / 64 / batch->size, batch->bits);
+    word_return(slabs, batch->page, offset / 64 / batch->size, batch->bits);
 }
 
 /* The first page of the slab that `address` lies in. */
@@ -437,7 +435,7 @@ static inline bool put_word(ka_slabs *slabs, unsigned class, uint32_t page, uint
                             ka_slab_result *result)
 {
     const ka_class *c = class_get(slabs, class);
-    uint64_t before = ka_fetch_or_64(slab_words(slabs, page) + word, mask);
+    uint64_t before = ka_fetch_or_64(ka_slab_word(slabs, page, word), mask);
     if (before == 0)
         hint_set(slabs, class, page);
     if (KA_UNLIKELY((before & mask) != 0))
@@ -516,13 +514,13 @@ ka_slab_verdict ka_slab_find(const ka_slabs *slabs, uintptr_t address, ka_slab_p
 
 bool ka_slab_is_free(const ka_slabs *slabs, const ka_slab_place *place)
 {
-    const uint64_t *word = slab_words(slabs, place->page) + place->index / 64;
+    const uint64_t *word = ka_slab_word(slabs, place->page, place->index / 64);
     return (ka_load_relaxed_64(word) >> place->index % 64 & 1) != 0;
 }
 
 bool ka_slab_mark(ka_slabs *slabs, const ka_slab_place *place, bool set)
 {
-    uint64_t *word = slab_words(slabs, place->page) + place->index / 64, bit = UINT64_C(1) << place->index % 64;
+    uint64_t *word = ka_slab_word(slabs, place->page, place->index / 64), bit = UINT64_C(1) << place->index % 64;
     uint64_t before = set ? ka_fetch_or_64(word, bit) : ka_fetch_and_64(word, ~bit);
     return ((before & bit) != 0) != set;
 }
@@ -532,9 +530,8 @@ uint32_t ka_slab_count_free(const ka_slabs *slabs, uint32_t page)
     uint32_t descriptor = ka_load_acquire_32(&slabs->pages[page]), count = 0;
     if (!ka_page_is_slab_first(descriptor))
         return 0;
-    const uint64_t *words = slab_words(slabs, page);
     for (unsigned i = 0; i < class_get(slabs, ka_page_slab_class(descriptor))->words; i++)
-        count += ka_count_bits(ka_load_relaxed_64(&words[i]));
+        count += ka_count_bits(ka_load_relaxed_64(ka_slab_word(slabs, page, i)));
     return count;
 }
 
@@ -559,7 +556,6 @@ static bool hint_is_set(const ka_slabs *slabs, unsigned class, uint32_t page)
 static const char *slab_check(const ka_slabs *slabs, uint32_t page, unsigned class)
 {
     const ka_class *c = class_get(slabs, class);
-    const uint64_t *words = slab_words(slabs, page);
     uint32_t word_count = (uint32_t)c->pages << (slabs->page_shift - 10);
     bool any = false;
     if (slabs->page_count - page < c->pages)
@@ -568,20 +564,20 @@ static const char *slab_check(const ka_slabs *slabs, uint32_t page, unsigned cla
         if (slabs->pages[page + i] != ka_page_slab(class, i))
             return "a page of a slab does not know its slab";
     for (uint32_t i = 0; i < word_count; i++) {
-        if (i >= c->words ? words[i] != 0 : (words[i] & ~ka_class_full(c, i)) != 0)
+        uint64_t word = *ka_slab_word(slabs, page, i);
+        if (i >= c->words ? word != 0 : (word & ~ka_class_full(c, i)) != 0)
             return "a slab has a free bit that stands for no block";
-        any = any || words[i] != 0;
+        any = any || word != 0;
     }
     return any && !hint_is_set(slabs, class, page) ? "a slab with free blocks has no hint" : NULL;
 }
 
 static const char *page_check(const ka_slabs *slabs, uint32_t page)
 {
-    const uint64_t *words = slab_words(slabs, page);
     if (ka_page_is_slab(slabs->pages[page]))
         return "a page says that it is inside of a slab, but there is none";
     for (uint32_t i = 0; i < UINT32_C(1) << (slabs->page_shift - 10); i++)
-        if (words[i] != 0)
+        if (*ka_slab_word(slabs, page, i) != 0)
             return "a page that is not a slab has free blocks";
     return NULL;
 }

@@ -57,6 +57,16 @@ typedef struct ka_slab_result {
     ka_slab_batch doubled;   /* blocks that were free already when they were put back */
 } ka_slab_result;
 
+/* Word `i` of the slab that begins at `page`; see slab.c for where it lies. */
+static inline uint64_t *ka_slab_word(const ka_slabs *slabs, uint32_t page, uint32_t i)
+{
+    unsigned shift = slabs->page_shift - 10; /* of the number of words that a page has */
+    page += i >> shift;
+    if ((page | 63) < slabs->page_count)
+        page = (page & ~UINT32_C(63)) | (page & 7) << 3 | (page >> 3 & 7);
+    return &slabs->words[(size_t)(i & ((UINT32_C(1) << shift) - 1)) * slabs->page_count + page];
+}
+
 /* How long the arrays of a segment must be, in 64-bit words. */
 static inline size_t ka_slabs_words(size_t page_count, unsigned page_shift)
 {

@@ -11,9 +11,9 @@
 
 static void *nothing[1];
 #define NINE(x)   x, x, x, x, x, x, x, x, x
-#define ALL(x)    NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), x
+#define ALL(x)    NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x)
 #define NEVER     { .top = { ALL(nothing + 1) }, .end = { ALL(nothing + 1) }, .busy = 1 }
-_Static_assert(KA_MAGAZINE_COUNT == 8 * 9 + 1, "as many as ALL has");
+_Static_assert(KA_MAGAZINE_COUNT == 9 * 9, "as many as ALL has");
 
 ka_magazines ka_no_magazines = NEVER;
 ka_magazines ka_busy_magazines = NEVER;

@@ -196,9 +196,9 @@ static const char *judge(void)
     if (ka_page_is_slab_first(descriptor)) {
         const ka_class *c = &classes.of[class];
         for (unsigned i = 0; i < c->words; i++) {
-            ka_slab_batch batch = { BASE + i * 64u * c->size, words[i], c->size, 0 };
+            ka_slab_batch batch = { BASE + i * 64u * c->size, *ka_slab_word(&slabs, 0, i), c->size, 0 };
             alone = own_batch(&batch) && alone;
-            held += ka_count_bits(words[i]);
+            held += ka_count_bits(batch.bits);
         }
         if (held < c->blocks)
             return "a block is lost";

@@ -73,10 +73,25 @@ static void an_empty_segment(void)
     KIT_CHECK_SOUND(ka_slabs_check(&slabs));
 }
 
+/* Every word of every page has a place of its own, inside of the array, whatever the number of pages. */
+static void every_word(void)
+{
+    const uint32_t counts[] = { 1, 40, 64, 100, PAGES };
+    for (unsigned i = 0; i < KIT_COUNT(counts); i++) {
+        setup(counts[i], 16);
+        for (uint32_t word = 0; word < ka_slabs_words(counts[i], SHIFT); word++) {
+            uint64_t *place = ka_slab_word(&slabs, word / 4, word % 4);
+            KIT_CHECK(place >= words && place < words + ka_slabs_words(counts[i], SHIFT) && *place == 0);
+            *place = 1;
+            KIT_CHECK(place == ka_slab_word(&slabs, 0, word));
+        }
+    }
+}
+
 /* Every class: all blocks come out once, aligned and apart, and go back. */
 static void every_block(void)
 {
-    for (unsigned min_blocks = 1; min_blocks <= 16; min_blocks += 15)
+    for (unsigned min_blocks = 1; min_blocks <= 16; min_blocks *= 4)
         for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
             setup(40, min_blocks);
             const ka_class *c = &classes.of[class];
@@ -239,12 +254,12 @@ static void the_check(void)
     unsigned class = ka_class_of(96);
     (void)create(4, class, 1);
     KIT_CHECK_SOUND(ka_slabs_check(&slabs));
-    words[4 * 4] |= UINT64_C(1) << 63;
+    *ka_slab_word(&slabs, 4, 0) |= UINT64_C(1) << 63;
     KIT_CHECK(ka_slabs_check(&slabs) != NULL);
-    words[4 * 4] &= ~(UINT64_C(1) << 63);
-    words[2 * 4] = 1;
+    *ka_slab_word(&slabs, 4, 0) &= ~(UINT64_C(1) << 63);
+    *ka_slab_word(&slabs, 2, 3) = 1;
     KIT_CHECK(ka_slabs_check(&slabs) != NULL);
-    words[2 * 4] = 0;
+    *ka_slab_word(&slabs, 2, 3) = 0;
     descriptors[3] = ka_page_slab(class, 1);
     KIT_CHECK(ka_slabs_check(&slabs) != NULL);
     descriptors[3] = KA_PAGE_IDLE;
@@ -431,6 +446,7 @@ static void random_steps(void)
 
 static const kit_case cases[] = {
     { "an empty segment has nothing", an_empty_segment },
+    { "every word has a place of its own", every_word },
     { "every block of every class comes out once and goes back", every_block },
     { "as many blocks as wanted", how_many },
     { "wrong pointers are named", wrong_pointers },
