@@ -31,6 +31,10 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* For functions whose usual way is two cache lines of code: so it never lies in three, which costs a hot pair a fifth of
+ * its time on Zen 5. */
+#define HOT __attribute__((aligned(64)))
+
 #define TABLE_LARGEST 4096u             /* bytes */
 #define PAGE          ((size_t)4096)    /* of the heap */
 #define MAP_PAGES     ((size_t)1 << 35) /* of 4 KiB: all of 2^47 bytes */
@@ -53,7 +57,7 @@ static inline void set_top(unsigned number, void **top)
 
 static inline void *pop(unsigned number)
 {
-    void **top = mine.magazines.top[number], *block = top[-1];
+    void **top = mine.magazines.top[number], *block = ka_as_result(top[-1]);
     if (KA_LIKELY(block != NULL))
         set_top(number, top - 1);
     return block;
@@ -123,30 +127,33 @@ static KA_NOINLINE void *allocate_slow(size_t size, size_t align, ka_flags flags
     return block != NULL ? block : fail();
 }
 
+static KA_NOINLINE void *allocate_run(size_t size)
+{
+    void *block = mine.magazines.run != NULL ? ka_heap_alloc(&heap, size, 16, 0) : NULL;
+    return KA_LIKELY(block != NULL) ? block : allocate_slow(size, 16, 0);
+}
+
 /* A run that this thread has parked, perhaps three lengths longer, 3/8 at most: who frees it does not say its size. */
-static inline void *allocate_large(size_t size)
+static HOT KA_NOINLINE void *allocate_large(size_t size)
 {
     if (size <= (size_t)PTRDIFF_MAX && ka_port_busy_take(&mine.magazines.busy)) {
-        size_t pages = ka_round_up(size, PAGE) / PAGE;
-        void *block = ka_run_pop(&heap, &mine.magazines, ka_park_round(pages, heap.table->round_pages), 3);
+        void *block = ka_run_pop(&heap, &mine.magazines, ka_round_up(size, PAGE) / PAGE, 3);
         ka_port_busy_give(&mine.magazines.busy);
         if (KA_LIKELY(block != NULL))
             return block;
     }
-    return mine.magazines.run != NULL ? ka_heap_alloc(&heap, size, 16, 0) : NULL;
+    return allocate_run(size);
 }
 
 /* Larger than the table's sizes, but from a magazine perhaps. */
-static KA_NOINLINE void *allocate_middle(size_t size)
+static HOT KA_NOINLINE void *allocate_middle(size_t size)
 {
-    if (size > KA_CLASS_LARGEST) {
-        void *block = allocate_large(size);
-        if (block != NULL)
-            return block;
-    } else if (ka_port_busy_take(&mine.magazines.busy)) {
+    if (size > KA_CLASS_LARGEST)
+        return allocate_large(size);
+    if (ka_port_busy_take(&mine.magazines.busy)) {
         void *block = pop(ka_magazine_of_class(ka_class_of(size)));
         ka_port_busy_give(&mine.magazines.busy);
-        if (block != NULL)
+        if (KA_LIKELY(block != NULL))
             return block;
     }
     return allocate_slow(size, 16, 0);
@@ -164,14 +171,9 @@ static inline void *allocate(size_t size)
     return KA_LIKELY(block != NULL) ? block : allocate_slow(size, 16, 0);
 }
 
-static KA_NOINLINE void release_slow(void *block)
+/* The other ways. The magazines are not this context's. */
+static KA_NOINLINE void release_other(void *block)
 {
-    if (ka_port_busy_take(&mine.magazines.busy)) {
-        bool parked = ka_run_push(&heap, &mine.magazines, block);
-        ka_port_busy_give(&mine.magazines.busy);
-        if (parked)
-            return;
-    }
     int kept = errno;
     if (block != NULL && heap.table != NULL) {
         if (mine.magazines.busy != 0 && mine.magazines.run == NULL)
@@ -181,37 +183,40 @@ static KA_NOINLINE void release_slow(void *block)
     errno = kept;
 }
 
-/* Into the magazine with this number; the slow way if it is full. */
+/* What did not go into a magazine: a run, perhaps. The magazines are busy by this context. */
+static HOT KA_NOINLINE void release_held(void *block)
+{
+    bool parked = ka_run_push(&heap, &mine.magazines, block);
+    ka_port_busy_give(&mine.magazines.busy);
+    if (!parked)
+        release_other(block);
+}
+
+/* Into the magazine with this number; the other ways if it is full. The magazines are busy by this context. */
 static inline void release_to(unsigned number, void *block)
 {
-    if (KA_LIKELY(ka_port_busy_take(&mine.magazines.busy))) {
-        bool placed = push(number, block);
+    if (KA_LIKELY(push(number, block)))
         ka_port_busy_give(&mine.magazines.busy);
-        if (KA_LIKELY(placed))
-            return;
-    }
-    release_slow(block);
+    else
+        release_held(block);
 }
 
 static inline void release(void *block)
 {
-    if (KA_LIKELY(ka_port_busy_take(&mine.magazines.busy))) {
-        bool placed = push(map[(uintptr_t)block >> 12], block);
-        ka_port_busy_give(&mine.magazines.busy);
-        if (KA_LIKELY(placed))
-            return;
-    }
-    release_slow(block);
+    if (KA_LIKELY(ka_port_busy_take(&mine.magazines.busy)))
+        release_to(map[(uintptr_t)block >> 12], block);
+    else
+        release_other(block);
 }
 
 /* ---- C ---- */
 
-EXPORT void *malloc(size_t size)
+EXPORT HOT void *malloc(size_t size)
 {
     return allocate(size);
 }
 
-EXPORT void free(void *block)
+EXPORT HOT void free(void *block)
 {
     release(block);
 }
@@ -228,7 +233,7 @@ static inline bool multiply(size_t count, size_t size, size_t *bytes)
     return KA_LIKELY(((count | size) >> 32) == 0) || size == 0 || count <= (size_t)PTRDIFF_MAX / size;
 }
 
-EXPORT void *calloc(size_t count, size_t size)
+EXPORT HOT void *calloc(size_t count, size_t size)
 {
     size_t bytes;
     if (!multiply(count, size, &bytes))
@@ -279,7 +284,7 @@ static void *run_take(size_t size)
 {
     void *block = NULL;
     if (ka_port_busy_take(&mine.magazines.busy)) {
-        block = ka_run_pop(&heap, &mine.magazines, run_length(size), 1);
+        block = ka_run_pop(&heap, &mine.magazines, ka_round_up(size, PAGE) / PAGE, 1);
         ka_port_busy_give(&mine.magazines.busy);
     }
     return block != NULL ? block : ka_heap_alloc(&heap, size, size <= KA_CLASS_LARGEST ? 2 * PAGE : KA_MIN_ALIGN, 0);
@@ -302,7 +307,7 @@ static KA_NOINLINE void *grow(void *block, unsigned number, size_t old, size_t s
     return result;
 }
 
-EXPORT void *realloc(void *block, size_t size)
+EXPORT HOT void *realloc(void *block, size_t size)
 {
     if (block == NULL)
         return allocate(size);
@@ -374,8 +379,8 @@ EXPORT void *pvalloc(size_t size)
 
 /* ---- C++ (Itanium names; size_t is m) ---- */
 
-#define NEW(name)    EXPORT void *name
-#define DELETE(name) EXPORT void name
+#define NEW(name)    EXPORT HOT void *name
+#define DELETE(name) EXPORT HOT void name
 
 typedef void *new_function(size_t size);
 typedef void *new_aligned_function(size_t size, size_t align);
@@ -404,10 +409,12 @@ static KA_NOINLINE void *new_aligned_failed(const char *name, size_t size, size_
 
 static inline void release_sized(void *block, size_t size)
 {
-    if (KA_LIKELY(size <= TABLE_LARGEST && block != NULL))
+    if (KA_UNLIKELY(size > TABLE_LARGEST || block == NULL))
+        release(block);
+    else if (KA_LIKELY(ka_port_busy_take(&mine.magazines.busy)))
         release_to(mine.number_of[size], block);
     else
-        release_slow(block);
+        release_other(block);
 }
 
 NEW(_Znwm)(size_t size);

@@ -117,7 +117,7 @@ static inline size_t ka_heap_run_usable(const ka_heap *heap, const void *block)
     return ka_heap_usable(heap, block);
 }
 
-/* A run of the rounded length `pages`, or of one of the next `longer` lengths; NULL: none is parked. */
+/* A run of at least `pages` pages, of the next rounded length or of one of `longer` more; NULL: none is parked. */
 static inline void *ka_run_pop(ka_heap *heap, ka_magazines *m, size_t pages, unsigned longer)
 {
     if (pages > heap->table->park_pages)

@@ -19,6 +19,24 @@ ka_magazines ka_no_magazines = NEVER;
 ka_magazines ka_busy_magazines = NEVER;
 uintptr_t ka_no_slots[1] = { (uintptr_t)&ka_no_magazines };
 
+/* So many lengths, each `n` times: the pages between one and the next. */
+#define X1(i)         i
+#define X2(i)         i, i
+#define X4(i)         X2(i), X2(i)
+#define X8(i)         X4(i), X4(i)
+#define X16(i)        X8(i), X8(i)
+#define EIGHT(n, i)   X##n(i), X##n(i + 1), X##n(i + 2), X##n(i + 3), X##n(i + 4), X##n(i + 5), X##n(i + 6), X##n(i + 7)
+
+const uint8_t ka_park_index_of[KA_PARK_LONGEST + 1] = {
+    0, EIGHT(1, 0), EIGHT(1, 8), EIGHT(2, 16), EIGHT(4, 24), EIGHT(8, 32), EIGHT(16, 40),
+};
+
+#define LENGTHS(n) 9 * n, 10 * n, 11 * n, 12 * n, 13 * n, 14 * n, 15 * n, 16 * n
+
+const uint16_t ka_park_pages_of[KA_PARK_LENGTHS] = {
+    1, 2, 3, 4, 5, 6, 7, 8, LENGTHS(1), LENGTHS(2), LENGTHS(4), LENGTHS(8), LENGTHS(16),
+};
+
 void ka_heap_batch_put(ka_heap *heap, const ka_slab_batch *batch)
 {
     if (batch->bits == 0)

@@ -30,6 +30,7 @@
 /* Runs that were freed on this CPU, a few of each length, for requests of the same length: a run costs a search. So
  * that lengths meet again, those above 16 pages are rounded up to eight to a doubling, as classes are. */
 #define KA_PARK_LENGTHS (8u + 5u * 8u) /* 1 to 8 pages, and five doublings: up to 256 */
+#define KA_PARK_LONGEST 256u
 #define KA_PARK_EACH    4u
 
 /* The largest request whose class is looked up by `number_of`. Bytes. */
@@ -75,18 +76,19 @@ static inline size_t ka_park_round(size_t pages, uint32_t longest)
     return ka_round_up(pages, (size_t)1 << (ka_highest_bit(pages - 1) - 3));
 }
 
-/* The place of a rounded length, 1 to 256 pages, among the parked runs; and the other way round. */
+/* The place among the parked runs of the shortest rounded length, of 1 to 256 pages, that has `pages`; and the other way
+ * round. Tables, as they lie on the way from a run to its parked neighbours: half the time of shifts by the highest bit. */
+extern const uint8_t ka_park_index_of[KA_PARK_LONGEST + 1];
+extern const uint16_t ka_park_pages_of[KA_PARK_LENGTHS];
+
 static inline unsigned ka_park_index(uint32_t pages)
 {
-    if (pages <= 8)
-        return pages - 1;
-    unsigned high = ka_highest_bit(pages - 1);
-    return (high - 2) * 8 + ((pages - 1) >> (high - 3) & 7);
+    return ka_park_index_of[pages];
 }
 
 static inline uint32_t ka_park_pages(unsigned index)
 {
-    return index < 8 ? index + 1 : (8 + index % 8 + 1) << (index / 8 - 1);
+    return ka_park_pages_of[index];
 }
 
 /* Only the owner moves `top`; statistics look at it from other CPUs. */
