@@ -94,8 +94,8 @@ void ka_heap_hardened_free(ka_heap *heap, unsigned class, void *block, const voi
 void ka_heap_delayed_flush(ka_heap *heap);
 size_t ka_heap_delayed_bytes(const ka_heap *heap, size_t *blocks);
 
-/* Releases of what this CPU has parked one run that is long enough, or all if that is `pages` pages or more. false: it
- * has less, or its magazines are busy. */
+/* Releases of what this CPU has parked one run that is long enough, or several that are so together. false: it has less,
+ * or its magazines are busy. */
 bool ka_heap_unpark_for(ka_heap *heap, uint32_t pages);
 
 /* Gives this CPU magazines if it has none and the context allows it. */

@@ -64,7 +64,7 @@ static uint32_t pages_claim_on(ka_heap *heap, const request *r, uint32_t node, k
     unsigned how = ka_heap_run_flags(heap, r->flags);
     bool refused;
     uint32_t page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
-    if (page == KA_NO_PAGE && ka_heap_unpark_for(heap, r->count))
+    while (page == KA_NO_PAGE && ka_heap_unpark_for(heap, r->count))
         page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
     if (page == KA_NO_PAGE)
         page = pages_claim_here(heap, r, how, node, in, &refused);
