@@ -525,9 +525,10 @@ class Region:
     def __init__(self, value):
         self.value = value
         self.address = int(value.address)
-        slots = int(value["slots"])  # granules of blocks that wait, before `heads` of the only range
+        rows, length = int(value["rows"]), int(value["row_length"])  # of blocks that wait, before `heads`
         heads = int(value["ranges"][0]["heads"])
-        self.waiting = set(numbers(heads - 4 * slots, slots, 4)) - {0}
+        row_numbers = numbers(heads - 4 * rows * length, rows * length, 4)  # each row's first number is no granule
+        self.waiting = {g for at, g in enumerate(row_numbers) if at % max(length, 1)} - {0}
 
     def range_blocks(self, r):
         count, base = int(r["granules"]), int(r["base"])

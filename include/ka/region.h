@@ -36,17 +36,18 @@ typedef struct ka_region_range {
     uint16_t summary;   /* words of `map` that are not zero */
     uint64_t *starts;   /* a bit for each granule: a block starts here */
     uint64_t *ends;     /* a bit for each granule: a free block's first or last */
-    uint32_t *heads;    /* for each bin the first free block's granule, or 0; [-n]: where that of n granules waits */
+    uint32_t *heads;    /* for each bin the first free block's granule, or 0; before them a row for each waiting size */
     uint64_t map[KA_REGION_MAP_WORDS]; /* bins that are not empty */
     size_t size;        /* bytes claimed, the record included */
 } ka_region_range;
 
 typedef struct ka_region {
     ka_allocator allocator; /* the interface; pass &region.allocator to ka_alloc and friends */
-    size_t slots;           /* sizes of which a freed block may wait, in the only range; else 0 */
+    size_t rows;            /* sizes of which freed blocks may wait, in the only range; else 0 */
     void *last;             /* the block that waited and was handed out last */
-    size_t last_down;       /* minus its granules if it is known to be live and none of its size waits; else 0 */
+    size_t last_size;       /* its granules if it is known to be live and its row to have room; else 0 */
     uint32_t only_granules; /* those of the only range; 0 if there is none or more than one */
+    uint32_t row_length;    /* of each row: its top's index, then places */
     bool refilling, merging;
     uint16_t best[2 * KA_CFG_REGION_RANGES]; /* a tournament of the ranges' highest bins */
     uint16_t range_count;
@@ -79,9 +80,12 @@ KA_MUST_USE bool ka_region_claim(ka_region *region, void *base, size_t size);
  * ka_region_claim on this region. It is not called from within itself, and not again unless it claimed something. */
 void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context);
 
-/* Whether each block is merged with its free neighbours as soon as it is freed. Otherwise (the default) one freed block
- * of each small size, up to 1 KiB and together about 1/256 of the range, may wait for the next request of its size; it
- * is merged before a request is refused. Blocks wait only in a region of one range.
+/* Whether each block is merged with its free neighbours as soon as it is freed. Otherwise (the default) freed blocks of
+ * small sizes may wait for the next request of their size, in a region of one range: below 512 KiB one of each size,
+ * together about 1/256 of the range; from there on up to seven of each size up to 1 KiB, as long as those of one size
+ * are 1/2048 of the range at most (one in any case), together at most 1/60 and less in larger ranges. What waits is
+ * merged before a request is refused, and when an empty region is asked for another size: such a call may take as long
+ * as 448 frees of blocks that are merged. Where the time of each call must be short, merge at once.
  * cost  constant: what waits is merged  */
 void ka_region_set_merging(ka_region *region, bool at_once);
 
@@ -96,8 +100,8 @@ void ka_region_set_merging(ka_region *region, bool at_once);
  */
 KA_MUST_USE void *ka_region_alloc(ka_region *region, size_t size, size_t align);
 
-/* Gives a block back. It is merged with its free neighbours, as far as any other call can tell; in truth one block of
- * each small size may wait for the next request of its size (ka_region_set_merging).
+/* Gives a block back. It is merged with its free neighbours, as far as any other call can tell; in truth blocks of
+ * small sizes may wait for the next request of their size (ka_region_set_merging).
  *
  * block    from this region; NULL does nothing
  * size     bytes, from the requested to the usable size

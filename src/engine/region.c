@@ -28,13 +28,14 @@
  *     before   [ free a ][ live b ][ free c ]     ends(b - 1): a ends there, its footer says where it begins;
  *     after    [           free             ]     ends(b + size): c begins there, its header says its size
  *
- * Blocks that wait. One freed block of each small size stays as it was, live by its bits, and the next request of that
- * size takes it; the next free of that size finds the place taken and merges its own block. So half of all frees and
- * allocs of random order touch no list. The places lie before `heads`; how many sizes have one depends on the range, so
- * that about 1/256 of it waits at most. What waits is merged when a request would be refused, when an empty heap is
- * asked for another size, when it is in the way of a resize, and when a second range is claimed: blocks wait only in a
- * region of one range. What looks at the region (walk, stats, usable, the proof of a free) takes them for free and
- * merged all the time. The block that waited and was handed out last is remembered, and waits again without a proof.
+ * Blocks that wait. A freed block of a small size stays as it was, live by its bits, and its number goes on a stack,
+ * from which the next request of that size takes it; who finds the stack full merges his own block. With d places one
+ * of d + 1 frees and allocs of random order touches a list. The stacks are rows of numbers before `heads`, one for each
+ * size: one place in a small range, seven in a large one, fewer for its larger sizes. What waits is merged when a
+ * request would be refused, when an empty heap is asked for another size, when it is in the way of a resize, and when a
+ * range is claimed: blocks wait only in a region of one range. What looks at the region (walk, stats, usable, the proof
+ * of a free) takes them for free and merged all the time. The block that waited and was handed out last is remembered,
+ * and waits again without a proof.
  *
  * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
  * first write, and whatever is unusual goes to the general path by a tail call.
@@ -295,21 +296,24 @@ static KA_NOINLINE void *region_take(ka_region *region, uint32_t n, size_t align
     }
 }
 
-/* The block of `more` granules and one, which waits at g, becomes a live one. */
-static KA_ALWAYS_INLINE void *waiting_lend(ka_region *region, uint32_t g, size_t more)
+/* The last block of a row, of n granules at g, becomes a live one. */
+static KA_ALWAYS_INLINE void *waiting_lend(ka_region *region, uint32_t *row, uint32_t top, uint32_t g, size_t n)
 {
-    region->ranges[0].heads[(ptrdiff_t)~more] = 0;
-    live_add(region, more + 1);
-    region->last_down = ~more;
+    row[top] = 0;
+    row[0] = top - 1;
+    live_add(region, n);
+    region->last_size = n;
     return region->last = block_at(&region->ranges[0], g);
 }
 
-/* The block of n granules that waits, if its place has the alignment; else NULL. */
+/* The last block of n granules that waits, if its place has the alignment; else NULL. */
 static void *waiting_take(ka_region *region, size_t n, size_t align)
 {
-    const range *r = &region->ranges[0];
-    uint32_t g = n <= region->slots ? *waiting_slot(r, n) : 0;
-    return g != 0 && (granule_address(r, g) & (align - 1)) == 0 ? waiting_lend(region, g, n - 1) : NULL;
+    if (n > region->rows)
+        return NULL;
+    uint32_t *row = waiting_row(region, n), top = row[0], g = row[top];
+    bool fits = g != 0 && (granule_address(&region->ranges[0], g) & (align - 1)) == 0;
+    return fits ? waiting_lend(region, row, top, g, n) : NULL;
 }
 
 /* Asks for more memory. Never from within itself; true only if the region has grown. */
@@ -397,15 +401,15 @@ static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size
 
 static KA_ALWAYS_INLINE void *region_alloc(ka_region *region, size_t size, size_t align, ka_flags flags)
 {
-    size_t more = (size - 1) / KA_REGION_GRANULE; /* granules but the first; huge for size 0 */
+    size_t n = (size - 1) / KA_REGION_GRANULE + 1; /* huge for size 0 */
     if (KA_UNLIKELY(align - 1 >= KA_REGION_GRANULE || (align & (align - 1)) != 0))
         return region_alloc_slow(region, size, align, flags);
-    if (more < region->slots) {
-        uint32_t g = region->ranges[0].heads[(ptrdiff_t)~more];
+    if (n <= region->rows) {
+        uint32_t *row = waiting_row(region, n), top = row[0], g = row[top];
         if (g != 0)
-            return waiting_lend(region, g, more);
+            return waiting_lend(region, row, top, g, n);
     }
-    return region_alloc_usual(region, size, align, flags, more + 1);
+    return region_alloc_usual(region, size, align, flags, n);
 }
 
 void *ka_region_alloc(ka_region *region, size_t size, size_t align)
@@ -419,7 +423,7 @@ void *ka_region_alloc(ka_region *region, size_t size, size_t align)
 static ka_misuse misuse_at(const ka_region *region, const range *r, uint32_t g)
 {
     uint32_t start = last_start(r, g);
-    bool free = is_free_end(r, start) || is_waiting(region, r, start, live_size(r, start));
+    bool free = is_free_end(r, start) || is_waiting(region, start, live_size(r, start));
     return free ? KA_MISUSE_DOUBLE_FREE : KA_MISUSE_INTERIOR;
 }
 
@@ -432,7 +436,7 @@ static KA_NOINLINE void block_refuse(const ka_region *region, const range *r, co
         uintptr_t offset = (uintptr_t)block - r->base;
         uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
         bool starts = offset % KA_REGION_GRANULE == 0 && is_live_start(r, g) &&
-                      !is_waiting(region, r, g, live_size(r, g));
+                      !is_waiting(region, g, live_size(r, g));
         kind = starts ? KA_MISUSE_WRONG_SIZE : misuse_at(region, r, g);
     }
     ka_report_misuse(kind, (ka_allocator *)(uintptr_t)&region->allocator, block, size, site);
@@ -449,14 +453,14 @@ static inline uint32_t block_find(const ka_region *region, const range *r, const
     if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g)))
         return 0;
     uint32_t here = live_size(r, g);
-    return (n == 0 || KA_LIKELY(here == n)) && !is_waiting(region, r, g, here) ? g : 0;
+    return (n == 0 || KA_LIKELY(here == n)) && !is_waiting(region, g, here) ? g : 0;
 }
 
 /* A live block, found by its bits, is freed. */
 static void block_free(ka_region *region, const range *r, uint32_t g, uint32_t n, const void *site)
 {
     if (block_at(r, g) == region->last)
-        region->last_down = 0;
+        region->last_size = 0;
     live_subtract(region, n);
     block_release(region, (range *)(uintptr_t)r, g, n, site);
 }
@@ -474,18 +478,21 @@ static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t 
         block_refuse(region, r, block, size, site);
 }
 
-/* A live block of the only range waits, if none of its size does. */
-typedef enum waits { WAITS, WAITS_ANOTHER, WAITS_ALREADY } waits;
+/* A live block of the only range waits, if its row has room. */
+typedef enum waits { WAITS, WAITS_NOT, WAITS_ALREADY } waits;
 
 static KA_ALWAYS_INLINE waits block_wait(ka_region *region, uint32_t g, size_t n)
 {
-    if (n > region->slots)
-        return WAITS_ANOTHER;
-    uint32_t *slot = waiting_slot(&region->ranges[0], n);
-    if (*slot != 0)
-        return KA_UNLIKELY(*slot == g) ? WAITS_ALREADY : WAITS_ANOTHER;
-    *slot = g;
-    region->last_down = 0; /* that one's place may be this one */
+    if (n > region->rows)
+        return WAITS_NOT;
+    uint32_t *row = waiting_row(region, n), top = row[0] + 1;
+    if (KA_UNLIKELY(row_has(region, row, g)))
+        return WAITS_ALREADY;
+    if (top == region->row_length)
+        return WAITS_NOT;
+    row[top] = g;
+    row[0] = top;
+    region->last_size = 0; /* the room for that one may be gone */
     return WAITS;
 }
 
@@ -541,24 +548,24 @@ static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t
     release_between(region, g, (uint32_t)n, (ends & 1) != 0, (ends >> n & 2) != 0, site);
 }
 
-/* The block that waited and was handed out last is known to be live, and its place to be empty: it needs no proof to
- * wait again. `down`: minus its granules, the index of its place before `heads`. */
-static KA_ALWAYS_INLINE bool last_wait(ka_region *region, const void *block, size_t down)
+/* The block that waited and was handed out last is known to be live, and its row to have room: it needs no proof to
+ * wait again. n is huge for size 0. */
+static KA_ALWAYS_INLINE bool last_wait(ka_region *region, const void *block, size_t n)
 {
-    if (block != region->last || down != region->last_down)
+    if (block != region->last || n != region->last_size)
         return false;
-    region->last_down = 0;
-    const range *r = &region->ranges[0];
-    r->heads[(ptrdiff_t)down] = (uint32_t)(((uintptr_t)block - r->base) / KA_REGION_GRANULE);
-    region->live_blocks--;
-    region->live += down * KA_REGION_GRANULE;
+    region->last_size = 0;
+    uint32_t *row = waiting_row(region, n), top = row[0] + 1;
+    row[0] = top;
+    row[top] = (uint32_t)(((uintptr_t)block - region->ranges[0].base) / KA_REGION_GRANULE);
+    live_subtract(region, n);
     return true;
 }
 
 void ka_region_free(ka_region *region, void *block, size_t size, size_t align)
 {
     (void)align; /* a region's blocks do not differ by alignment */
-    if (!last_wait(region, block, ~((size - 1) / KA_REGION_GRANULE)))
+    if (!last_wait(region, block, (size - 1) / KA_REGION_GRANULE + 1))
         region_free_usual(region, block, size, KA_RETURN_ADDRESS());
 }
 
@@ -666,7 +673,11 @@ static KA_NOINLINE void neighbours_settle(ka_region *region, range *r, uint32_t 
 {
     for (int side = 0; side < 2; side++) {
         uint32_t waiting = side == 0 ? waiting_behind(region, r, g + n) : waiting_before(region, r, g);
-        const void *damaged = waiting != 0 ? waiting_join(region, r, waiting) : NULL;
+        uint32_t at = side == 0 ? g + n : g - waiting;
+        if (waiting == 0)
+            continue;
+        waiting_remove(region, at, waiting);
+        const void *damaged = waiting_join(region, at, waiting);
         if (KA_UNLIKELY(damaged != NULL))
             ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
     }
@@ -683,7 +694,7 @@ static KA_NOINLINE void *region_resize(ka_region *region, void *block, size_t ol
     }
     if (new_n == UINT32_MAX)
         return NULL;
-    region->last_down = 0; /* if it is this block, it will have another size or place */
+    region->last_size = 0; /* if it is this block, it will have another size or place */
     void *result;
     for (;;) {
         range *r = range_of(region, (uintptr_t)block); /* a refill may have changed the ranges */
@@ -739,7 +750,7 @@ static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags fl
 static void op_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
     (void)align;
-    if (!last_wait(region_of(self), block, ~((size - 1) / KA_REGION_GRANULE)))
+    if (!last_wait(region_of(self), block, (size - 1) / KA_REGION_GRANULE + 1))
         region_free_usual(region_of(self), block, size, KA_RETURN_ADDRESS());
 }
 

@@ -10,7 +10,7 @@ static uint32_t size_by_bits(const range *r, uint32_t g)
 
 static bool is_free(const ka_region *region, const range *r, uint32_t g, uint32_t n)
 {
-    return !is_live_start(r, g) || is_waiting(region, r, g, n);
+    return !is_live_start(r, g) || is_waiting(region, g, n);
 }
 
 /* The size of the block at g. Blocks that wait and free ones beside them are one free block, as they will be. */
@@ -87,14 +87,14 @@ static merged merged_around(const ka_region *region, const range *r, uint32_t g,
 static void stats_add_waiting(const ka_region *region, ka_stats *stats)
 {
     const range *r = &region->ranges[0];
-    for (uint32_t n = 1; n <= region->slots; n++) {
-        uint32_t g = *waiting_slot(r, n);
-        merged all = g != 0 ? merged_around(region, r, g, n) : (merged){ 0, 0, 0, true };
-        if (all.another)
-            continue;
-        stats->free_blocks = stats->free_blocks + 1 - all.free_blocks;
-        stats->largest_free = ka_max(stats->largest_free, (size_t)(all.end - all.first) * KA_REGION_GRANULE);
-    }
+    for (uint32_t n = 1; n <= region->rows; n++)
+        for (uint32_t at = waiting_row(region, n)[0]; at != 0 && waiting_row(region, n)[at] != 0; at--) {
+            merged all = merged_around(region, r, waiting_row(region, n)[at], n);
+            if (all.another)
+                continue;
+            stats->free_blocks = stats->free_blocks + 1 - all.free_blocks;
+            stats->largest_free = ka_max(stats->largest_free, (size_t)(all.end - all.first) * KA_REGION_GRANULE);
+        }
 }
 
 void ka_region_stats(const ka_region *region, ka_stats *out)
@@ -192,22 +192,40 @@ static const char *range_check_lists(const range *r, size_t *listed)
     return NULL;
 }
 
-/* Takes the blocks that wait out of the census, where they were counted as live. */
-static const char *check_waiting(const ka_region *region, census *c)
+/* Takes the blocks that wait in a row out of the census, where they were counted as live. */
+static const char *check_row(const ka_region *region, uint32_t n, census *c)
 {
     const range *r = &region->ranges[0];
-    if (region->slots != 0 && (region->range_count != 1 || region->merging))
-        return "a block may wait where none should";
-    for (uint32_t n = 1; n <= region->slots; n++) {
-        uint32_t g = *waiting_slot(r, n);
+    const uint32_t *row = waiting_row(region, n);
+    bool begun = false;
+    if (row[0] >= region->row_length)
+        return "a row's top is outside of it";
+    for (uint32_t at = 1; at < region->row_length; at++) {
+        uint32_t g = row[at];
+        if ((g == 0 && begun && at <= row[0]) || (g != 0 && at > row[0]))
+            return "a row's blocks do not end at its top";
         if (g == 0)
             continue;
+        begun = true;
         if (g > r->granules || !is_live_start(r, g) || live_size(r, g) != n)
             return "a block that waits is not as its bits say";
+        for (uint32_t other = 1; other < at; other++)
+            if (row[other] == g)
+                return "a block waits twice";
         c->live -= n;
         c->live_blocks--;
     }
     return NULL;
+}
+
+static const char *check_waiting(const ka_region *region, census *c)
+{
+    const char *broken = NULL;
+    if (region->rows != 0 && (region->range_count != 1 || region->merging))
+        return "a block may wait where none should";
+    for (uint32_t n = 1; n <= region->rows && broken == NULL; n++)
+        broken = check_row(region, n, c);
+    return broken;
 }
 
 /* What is freed without a proof must be live. */
@@ -215,11 +233,11 @@ static const char *check_last(const ka_region *region)
 {
     const range *r = &region->ranges[0];
     uint32_t g = (uint32_t)(((uintptr_t)region->last - r->base) / KA_REGION_GRANULE);
-    uint32_t n = (uint32_t)((size_t)0 - region->last_down);
+    uint32_t n = (uint32_t)region->last_size;
     if (n == 0)
         return NULL;
-    if (n > region->slots || *waiting_slot(r, n) != 0)
-        return "the place of the block handed out last is not empty";
+    if (n > region->rows || waiting_row(region, n)[0] == region->row_length - 1)
+        return "the row of the block handed out last has no room";
     if (g - 1 >= r->granules || !is_live_start(r, g) || live_size(r, g) != n)
         return "the block handed out last is not as its bits say";
     return NULL;

@@ -17,19 +17,31 @@ static size_t record_bit_bytes(uint32_t granules)
     return ka_words_for((size_t)granules + 2) * sizeof(uint64_t);
 }
 
-/* Sizes of which a block may wait: together 1/256 of the range, and four at least where there is room. */
-static uint32_t record_slots(uint32_t granules)
+/* Sizes of which blocks may wait: one of each is together 1/256 of the range, and four at least where there is room. */
+static uint32_t record_rows(uint32_t granules)
 {
-    uint32_t n = (uint32_t)ka_min(granules + 1, 4);
+    uint32_t n = (uint32_t)ka_min(granules, 4);
     while (n < WAITING && (n + 1) * (n + 1) <= granules / 128)
         n++;
     return n;
 }
 
+static uint32_t record_row_length(uint32_t granules)
+{
+    return granules < DEEP_RANGE ? FLAT_ROW : DEEP_ROW;
+}
+
+/* How many blocks of n granules may wait. */
+static uint32_t row_depth(uint32_t granules, uint32_t n)
+{
+    uint32_t depth = granules / DEEP_SHARE / n;
+    return (uint32_t)ka_min(depth == 0 ? 1 : depth, record_row_length(granules) - 1);
+}
+
 /* A window of bits may read eight bytes behind the second plane: there are always two heads. */
 static size_t record_bytes(uint32_t granules)
 {
-    size_t numbers = record_bins(granules) + record_slots(granules);
+    size_t numbers = record_bins(granules) + record_rows(granules) * record_row_length(granules);
     return ka_round_up(numbers * sizeof(uint32_t), sizeof(uint64_t)) + 2 * record_bit_bytes(granules);
 }
 
@@ -43,8 +55,17 @@ static uint32_t granules_in(size_t size)
     return n;
 }
 
+/* All rows, empty. */
+static void rows_lay_out(const range *r)
+{
+    uint32_t rows = record_rows(r->granules), length = record_row_length(r->granules);
+    ka_clear(r->heads - rows * length, rows * length * sizeof(uint32_t));
+    for (uint32_t n = 1; n <= rows; n++)
+        *(r->heads - n * length) = length - 1 - row_depth(r->granules, n);
+}
+
 /* Sets size, granules and the record's place. The old contents of the record, if any, move along: upwards, so the last
- * part goes first. */
+ * part goes first. Nothing waits. */
 static void range_lay_out(range *r, size_t size)
 {
     range old = *r;
@@ -53,19 +74,19 @@ static void range_lay_out(range *r, size_t size)
     r->granules = granules_in(size);
     r->bins = (uint16_t)record_bins(r->granules);
     size_t plane = record_bit_bytes(r->granules), kept = old.granules == 0 ? 0 : record_bit_bytes(old.granules);
-    uint32_t slots = record_slots(r->granules), old_slots = old.granules == 0 ? 0 : record_slots(old.granules);
+    size_t rows_length = record_rows(r->granules) * record_row_length(r->granules);
     r->starts = (uint64_t *)(end - record_bytes(r->granules));
     r->ends = (uint64_t *)((uintptr_t)r->starts + plane);
-    r->heads = (uint32_t *)((uintptr_t)r->ends + plane) + slots;
+    r->heads = (uint32_t *)((uintptr_t)r->ends + plane) + rows_length;
     if (old.granules != 0) {
         bit_clear(old.starts, old.granules + 1);
-        ka_move(r->heads - old_slots, old.heads - old_slots, (old_slots + old.bins) * sizeof(uint32_t));
+        ka_move(r->heads, old.heads, old.bins * sizeof(uint32_t));
         ka_move(r->ends, old.ends, kept);
         ka_move(r->starts, old.starts, kept);
     }
     ka_clear((char *)r->starts + kept, plane - kept);
     ka_clear((char *)r->ends + kept, plane - kept);
-    ka_clear(r->heads - slots, (slots - old_slots) * sizeof(uint32_t));
+    rows_lay_out(r);
     ka_clear(r->heads + old.bins, (r->bins - old.bins) * sizeof(uint32_t));
     bit_set(r->starts, r->granules + 1);
 }
@@ -75,8 +96,9 @@ static void range_is_only(ka_region *region)
 {
     bool only = region->range_count == 1;
     region->only_granules = only ? region->ranges[0].granules : 0;
-    region->slots = only && !region->merging ? record_slots(region->only_granules) : 0;
-    region->last_down = 0;
+    region->rows = only && !region->merging ? record_rows(region->only_granules) : 0;
+    region->row_length = record_row_length(region->only_granules);
+    region->last_size = 0;
 }
 
 void ka_region_set_merging(ka_region *region, bool at_once)
@@ -90,6 +112,7 @@ void ka_region_set_merging(ka_region *region, bool at_once)
 static void range_extend(ka_region *region, range *r, size_t size)
 {
     uint32_t old = r->granules;
+    region_settle(region, NULL);
     range_lay_out(r, r->size + size);
     uint32_t added = r->granules - old;
     range_is_only(region);

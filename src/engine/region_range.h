@@ -13,6 +13,10 @@
 #define SUB_SHIFT 4 /* 16 bins for each doubling */
 #define NO_BIN    0xffffu
 #define WAITING   64 /* granules of the largest block that may wait */
+#define DEEP_ROW  8  /* numbers in a row of a large range: 7 blocks wait */
+#define FLAT_ROW  2  /* and of a small one */
+#define DEEP_RANGE 32768 /* granules from which on a range is large */
+#define DEEP_SHARE 2048  /* one of so many granules is the most that waits of a size, if that is not one block */
 #define LARGE     48 /* granules; a live block from here on has its length beside its bits */
 #define CHECK_KEY UINT32_C(0x9e3779b9)
 
@@ -213,15 +217,25 @@ static inline uint32_t free_before(const range *r, uint32_t g)
 
 /* ---- blocks that wait: live by their bits, and free ---- */
 
-/* Where the granule of the waiting block of n granules is kept, or 0; only for n up to region->slots. */
-static KA_ALWAYS_INLINE uint32_t *waiting_slot(const range *r, size_t n)
+/* The row of the blocks of n granules that wait; only for n up to region->rows. row[0] is the index of the one that
+ * came last. A row that is less deep than others begins higher: there is always a 0 below its first. */
+static KA_ALWAYS_INLINE uint32_t *waiting_row(const ka_region *region, size_t n)
 {
-    return r->heads - n;
+    return region->ranges[0].heads - n * region->row_length;
 }
 
-static KA_ALWAYS_INLINE bool is_waiting(const ka_region *region, const range *r, uint32_t g, uint32_t n)
+/* Whether the granule is in the row; places above the top hold 0. */
+static KA_ALWAYS_INLINE bool row_has(const ka_region *region, const uint32_t *row, uint32_t g)
 {
-    return n <= region->slots && *waiting_slot(r, n) == g;
+    _Static_assert(FLAT_ROW == 2 && DEEP_ROW == 8, "all their places are compared");
+    if (region->row_length == FLAT_ROW)
+        return row[1] == g;
+    return row[1] == g || row[2] == g || row[3] == g || row[4] == g || row[5] == g || row[6] == g || row[7] == g;
+}
+
+static KA_ALWAYS_INLINE bool is_waiting(const ka_region *region, uint32_t g, uint32_t n)
+{
+    return n <= region->rows && row_has(region, waiting_row(region, n), g);
 }
 
 /* Where the block starts that ends before g, if it may wait; 0 if its start is too far away. */
@@ -238,13 +252,13 @@ static inline uint32_t start_before(const range *r, uint32_t g)
 static inline uint32_t waiting_behind(const ka_region *region, const range *r, uint32_t end)
 {
     uint32_t n = is_live_start(r, end) && end <= r->granules ? live_size(r, end) : UINT32_MAX;
-    return is_waiting(region, r, end, n) ? n : 0;
+    return is_waiting(region, end, n) ? n : 0;
 }
 
 static inline uint32_t waiting_before(const ka_region *region, const range *r, uint32_t g)
 {
     uint32_t start = start_before(r, g);
-    return start != 0 && is_live_start(r, start) && is_waiting(region, r, start, g - start) ? g - start : 0;
+    return start != 0 && is_live_start(r, start) && is_waiting(region, start, g - start) ? g - start : 0;
 }
 
 /* ---- lists ---- */
@@ -616,26 +630,36 @@ static inline const void *granules_join(ka_region *region, range *r, uint32_t g,
     return damaged;
 }
 
-/* The block of n granules that waits is merged. Returns what granules_join does. */
-static inline const void *waiting_join(ka_region *region, range *r, uint32_t n)
+/* The block of n granules at g, which is in no row any more, is merged. Returns what granules_join does. */
+static inline const void *waiting_join(ka_region *region, uint32_t g, uint32_t n)
 {
-    uint32_t *slot = waiting_slot(r, n), g = *slot;
-    *slot = 0;
+    range *r = &region->ranges[0];
     length_clear(r, g, n);
     return granules_join(region, r, g, n);
+}
+
+/* Takes the block out of its row, wherever it is there. */
+static inline void waiting_remove(ka_region *region, uint32_t g, uint32_t n)
+{
+    uint32_t *row = waiting_row(region, n), at = 1;
+    while (row[at] != g)
+        at++;
+    row[at] = row[row[0]];
+    row[row[0]--] = 0;
 }
 
 /* Merges all that waits. False if nothing did. */
 static inline bool region_settle(ka_region *region, const void *site)
 {
     bool any = false;
-    for (uint32_t n = 1; n <= region->slots; n++) {
-        if (*waiting_slot(&region->ranges[0], n) == 0)
-            continue;
-        any = true;
-        const void *damaged = waiting_join(region, &region->ranges[0], n);
-        if (KA_UNLIKELY(damaged != NULL))
-            ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
+    for (uint32_t n = 1; n <= region->rows; n++) {
+        uint32_t *row = waiting_row(region, n);
+        for (uint32_t g; (g = row[row[0]]) != 0; any = true) {
+            row[row[0]--] = 0;
+            const void *damaged = waiting_join(region, g, n);
+            if (KA_UNLIKELY(damaged != NULL))
+                ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
+        }
     }
     return any;
 }

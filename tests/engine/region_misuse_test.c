@@ -67,8 +67,8 @@ static void double_free_is_reported(void)
     expect_misuse(KA_MISUSE_DOUBLE_FREE, arena + 64 * KIB, 16);
 }
 
-/* The block allocated last is freed without a proof: only as long as it is what was allocated. */
-static void block_allocated_last_is_proved_after_changes(void)
+/* The block handed out last is freed without a proof: only as long as it is what was handed out. */
+static void block_handed_out_last_is_proved_after_changes(void)
 {
     start(16 * KIB);
     unsigned char *block = ka_region_alloc(&region, 64, 16);
@@ -476,7 +476,7 @@ int main(void)
 {
     static const kit_case cases[] = {
         { "misuse: double free", double_free_is_reported },
-        { "misuse: the block allocated last", block_allocated_last_is_proved_after_changes },
+        { "misuse: the block handed out last", block_handed_out_last_is_proved_after_changes },
         { "misuse: foreign pointer", foreign_pointers_are_reported },
         { "misuse: interior pointer", interior_pointers_are_reported },
         { "misuse: wrong size", wrong_sizes_are_reported },
