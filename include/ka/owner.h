@@ -93,7 +93,7 @@ typedef struct ka_shape_ {
 /* A block; NULL also without an allocator. */
 KA_MUST_USE void *ka_bytes_new_(ka_allocator *a, size_t size, size_t align, ka_flags flags);
 
-/* Makes room for `more` items after `len`: at least doubles the block or, if the double cannot be had, takes a quarter
+/* Makes room for `more` items after `len`: more than doubles the block or, if so much cannot be had, takes a quarter
  * more; with `exact`, just what is needed. Returns the block, moved or not, and sets `*cap`; NULL and nothing changed
  * if it cannot. */
 KA_MUST_USE void *ka_bytes_grow_(ka_allocator *a, void *items, size_t *cap, size_t len, size_t more, size_t size,

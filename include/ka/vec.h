@@ -11,9 +11,9 @@
  *   void name_drop(name *vec)                      drops the items, first to last, frees the block; `*vec` is all-zero
  *   const char *name_check(const name *vec)        NULL, or the first broken fact in words. Constant
  *
- * Room. cap counts items. Growing at least doubles cap or, where the double cannot be had, takes a quarter more, so
- * that n pushes cost O(n); to use a bounded heap up to its end, reserve_exact. After a reserve the next `more` items
- * need no memory: any context.
+ * Room. cap counts items. Growing more than doubles cap (4, 12, 28, 60, ...) or, where so much cannot be had, takes a
+ * quarter more, so that n pushes cost O(n); to use a bounded heap up to its end, reserve_exact. After a reserve the next
+ * `more` items need no memory: any context.
  *   bool name_reserve(name *vec, size_t more)                  room for `more` items beyond len
  *   bool name_reserve_with(name *vec, size_t more, flags)      the same, in the caller's context
  *   bool name_reserve_exact(name *vec, size_t more, flags)     the same, never more than needed
@@ -126,6 +126,9 @@ KA_BEGIN_DECLS
 
 /* Room for `more` items, or a little more. */
 KA_MUST_USE bool ka_vec_reserve_(void *vec, size_t more, const ka_shape_ *shape);
+
+/* The same for one item more, in a vec that is full. */
+KA_MUST_USE bool ka_vec_grow_(void *vec, const ka_shape_ *shape);
 KA_MUST_USE bool ka_vec_reserve_with_(void *vec, size_t more, const ka_shape_ *shape, bool exact, ka_flags flags);
 KA_MUST_USE bool ka_vec_shrink_(void *vec, const ka_shape_ *shape);
 
@@ -275,7 +278,7 @@ KA_UNUSED static inline bool ka_vec_walk_holds_(const ka_vec_walk_ *walk, const 
     KA_OWNER_RESULT_ bool name##_push(name *self_, T item_)                                      \
     {                                                                                            \
         size_t len_ = self_->len;                                                                \
-        if (KA_UNLIKELY(len_ == self_->cap) && !ka_vec_reserve_(self_, 1, &name##_shape_))       \
+        if (KA_UNLIKELY(len_ == self_->cap) && !ka_vec_grow_(self_, &name##_shape_))            \
             return false;                                                                        \
         self_->items[len_] = item_; /* before the length: it might be there, for all that compilers know */ \
         self_->len = len_ + 1;                                                                   \

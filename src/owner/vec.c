@@ -18,6 +18,7 @@
 #include <ka/handler.h>
 
 #include "base/format.h"
+#include "base/math.h"
 #include "base/mem.h"
 #include "owner/view.h"
 
@@ -66,6 +67,21 @@ bool ka_vec_reserve_with_(void *self, size_t more, const ka_shape_ *shape, bool 
 bool ka_vec_reserve_(void *self, size_t more, const ka_shape_ *shape)
 {
     return ka_vec_reserve_with_(self, more, shape, false, 0);
+}
+
+bool ka_vec_grow_(void *self, const ka_shape_ *shape)
+{
+    ka_vec_view_ *vec = (ka_vec_view_ *)self;
+    size_t old = vec->cap * shape->size, cap = ka_bytes_twice_(vec->cap, shape->size), bytes = cap * shape->size;
+    if (KA_LIKELY(vec->allocator != NULL && bytes > old)) { /* it has not passed SIZE_MAX */
+        void *items = ka_resize(vec->allocator, vec->items, old, shape->align, bytes, shape->align, 0);
+        if (KA_LIKELY(items != NULL)) {
+            vec->items = items;
+            vec->cap = cap;
+            return true;
+        }
+    }
+    return ka_vec_reserve_with_(self, ka_max(vec->cap / 4, 1), shape, true, 0);
 }
 
 bool ka_vec_shrink_(void *self, const ka_shape_ *shape)

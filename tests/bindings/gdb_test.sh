@@ -45,9 +45,9 @@ for kind in process "core file"; do
     shows "$where: an empty box" "empty box"
     shows "$where: a counted value" "shared, 2 strong, 1 weak = {value = {x = 5, y = 6}}"
     shows "$where: a value counted atomically" "shared, 1 strong, 0 weak = {value = {x = 7, y = 8}}"
-    shows "$where: a vec" "5 of 8 items = {0, 10, 20, 30, 40}"
+    shows "$where: a vec" "5 of 12 items = {0, 10, 20, 30, 40}"
     shows "$where: a slice" "3 items = {7, 8, 9}"
-    shows "$where: a deque" "6 of 8 items = {2, 1, 0, 0, 1, 2}"
+    shows "$where: a deque" "6 of 12 items = {2, 1, 0, 0, 1, 2}"
     shows "$where: a list" "3 items = {{id = 10, link = {"
     shows "$where: the last of it" ", {id = 12, link = {"
     shows "$where: a string" '"grüße"'

@@ -184,10 +184,10 @@ static void room(void)
     KIT_CHECK(int_deque_reserve_with(&deque, 5, KA_ATOMIC) && deque.cap == 5 && memory.flags == KA_ATOMIC);
     KIT_CHECK(int_deque_push_front(&deque, 1) && int_deque_reserve(&deque, 4) && memory.allocs == 1);
     KIT_CHECK(int_deque_reserve_exact(&deque, 5, KA_NOWAIT) && deque.cap == 6 && memory.flags == KA_NOWAIT);
-    KIT_CHECK(int_deque_reserve(&deque, 6) && deque.cap == 12 && HOLDS(&deque, 1));
-    KIT_CHECK(!int_deque_reserve(&deque, SIZE_MAX) && !int_deque_reserve(&deque, SIZE_MAX / 4) && deque.cap == 12);
+    KIT_CHECK(int_deque_reserve(&deque, 6) && deque.cap == 16 && HOLDS(&deque, 1));
+    KIT_CHECK(!int_deque_reserve(&deque, SIZE_MAX) && !int_deque_reserve(&deque, SIZE_MAX / 4) && deque.cap == 16);
     give_out(true);
-    KIT_CHECK(!int_deque_shrink(&deque) && deque.cap == 12 && HOLDS(&deque, 1));
+    KIT_CHECK(!int_deque_shrink(&deque) && deque.cap == 16 && HOLDS(&deque, 1));
     give_out(false);
     int_deque_clear(&deque);
     KIT_CHECK(int_deque_shrink(&deque) && deque.cap == 0 && deque.items == NULL && deque.allocator == heap);
