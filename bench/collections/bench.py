@@ -5,7 +5,8 @@ usage: bench.py [--runs N] [--out FOLDER]
 
 Maps: insert, find, erase; vec: push, sort; priority queue: push, pop. Peers: C++'s standard library (g++), Rust's
 (rustc), uthash (Debian: uthash-dev), and STC, if the variable STC names a checkout of github.com/stclib/STC. A peer that
-is not there is left out, and said so. Each program runs N times in turn with the others; the smallest value counts.
+is not there is left out, and said so. Each library and size is a process of its own, N times, in turn with the others;
+the smallest value counts.
 Output: a table in Markdown, the best peer and our share of its time last; FOLDER/collections.tsv has all values,
 FOLDER/collections.svg the plot, if gnuplot is there.
 """
@@ -54,13 +55,25 @@ def build(out):
     return made
 
 
+# All run over a malloc that keeps what it once got, as a kernel's heap does: the smallest of several times has no page
+# faults in it.
+KEEPING = dict(os.environ, GLIBC_TUNABLES="glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=4294967296")
+
+
 def measure(programs, runs):
     """(kind, operation, entries): {library: nanoseconds}"""
+    def said(*command):
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=KEEPING).stdout.splitlines()
+
+    parts = []
+    for program in programs:
+        for line in said(program):
+            number, kind, entries = line.split("\t")
+            parts.append((kind, int(entries), int(number), program))
     rows = {}
     for _ in range(runs):
-        for program in programs:
-            text = subprocess.run([program], check=True, capture_output=True, text=True).stdout
-            for line in text.splitlines():
+        for _, _, number, program in sorted(parts):
+            for line in said(program, str(number)):
                 kind, library, operation, entries, took = line.split("\t")
                 row = rows.setdefault((kind, operation, int(entries)), {})
                 row[library] = min(float(took), row.get(library, float(took)))
@@ -77,7 +90,7 @@ def write_table(rows):
             if of != kind:
                 continue
             peers = [(took, name) for name, took in row.items() if name not in (OURS, SIP)]
-            cells = " | ".join("%.1f" % row[name] if name in row else "" for name in libraries)
+            cells = " | ".join("%.2f" % row[name] if name in row else "" for name in libraries)
             best = "%s | %.2f" % (min(peers)[1], row[OURS] / min(peers)[0]) if peers else " | "
             print("| %s, %d | %s | %s |" % (operation, entries, cells, best))
 

@@ -65,8 +65,9 @@ static uint64_t bench_queue_at(queue *, size_t i)
 }
 static void bench_queue_end(queue *) {}
 
-int main()
+int main(int argc, char **argv)
 {
+    WORKLOADS(argc, argv);
     WORKLOAD("map", "C++ std::map", bench_tree, tree)
     WORKLOAD("hash map", "C++ std::unordered_map", bench_table, table)
     ROWS("vec", "C++ std::vector, sort", "sort", bench_row, row)

@@ -121,8 +121,9 @@ static void bench_queue_end(queue *self)
     queue_drop(self);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    WORKLOADS(argc, argv);
     WORKLOAD("map", "kernel-alloc", bench_tree, tree)
     WORKLOAD("hash map", "kernel-alloc", bench_table, table)
     WORKLOAD("hash map", "kernel-alloc, SipHash-1-3", bench_sip_table, sip_table)

@@ -80,8 +80,9 @@ static void bench_queue_end(stc_queue *self)
     stc_queue_drop(self);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    WORKLOADS(argc, argv);
     WORKLOAD("map", "STC smap", bench_stc_tree, stc_tree)
     WORKLOAD("hash map", "STC hmap", bench_stc_table, stc_table)
     ROWS("vec", "STC vec", "sort", bench_row, stc_row)

@@ -43,9 +43,27 @@ fn keys(n: usize, rounds: usize, order: u64) -> Vec<u64> {
     keys
 }
 
+/// The program's argument, and the numbers given so far, as in workload.h.
+struct Asked {
+    wanted: i32,
+    count: i32,
+}
+impl Asked {
+    fn next(&mut self, kind: &str, n: usize) -> bool {
+        if self.wanted < 0 {
+            println!("{}\t{}\t{}", self.count, kind, n);
+        }
+        self.count += 1;
+        self.count - 1 == self.wanted
+    }
+}
+
 macro_rules! workload {
-    ($kind:expr, $library:expr, $type:ty) => {
+    ($asked:expr, $kind:expr, $library:expr, $type:ty) => {
         for n in [100, 10_000, 1_000_000] {
+            if !$asked.next($kind, n) {
+                continue;
+            }
             let rounds = TOTAL / n;
             let (enter, look, out) = (keys(n, rounds, 0), keys(n, rounds, 1), keys(n, rounds, 2));
             let mut all = [0f64; 3];
@@ -85,8 +103,11 @@ macro_rules! workload {
 }
 
 macro_rules! rows {
-    ($kind:expr, $library:expr, $second:expr, $make:expr, $push:expr, $sort:expr) => {
+    ($asked:expr, $kind:expr, $library:expr, $second:expr, $make:expr, $push:expr, $sort:expr) => {
         for n in [100, 10_000, 1_000_000] {
+            if !$asked.next($kind, n) {
+                continue;
+            }
             let rounds = TOTAL / n;
             let enter = keys(n, rounds, 0);
             let mut best = vec![[f64::MAX; 2]; rounds];
@@ -123,11 +144,13 @@ impl Queue {
 }
 
 fn main() {
-    workload!("map", "Rust BTreeMap", BTreeMap<u64, u64>);
-    workload!("hash map", "Rust HashMap", HashMap<u64, u64>);
-    rows!("vec", "Rust Vec, sort_unstable", "sort", Vec::<u64>::new(), |v: &mut Vec<u64>, x| v.push(x),
+    let wanted = std::env::args().nth(1).map_or(-1, |number| number.parse().unwrap());
+    let mut asked = Asked { wanted, count: 0 };
+    workload!(asked, "map", "Rust BTreeMap", BTreeMap<u64, u64>);
+    workload!(asked, "hash map", "Rust HashMap", HashMap<u64, u64>);
+    rows!(asked, "vec", "Rust Vec, sort_unstable", "sort", Vec::<u64>::new(), |v: &mut Vec<u64>, x| v.push(x),
         |v: &mut Vec<u64>, _: &mut Vec<u64>| v.sort_unstable());
-    rows!("priority queue", "Rust BinaryHeap", "pop", Queue(BinaryHeap::new()),
+    rows!(asked, "priority queue", "Rust BinaryHeap", "pop", Queue(BinaryHeap::new()),
         |q: &mut Queue, x| q.0.push(Reverse(x)),
         |q: &mut Queue, to: &mut Vec<u64>| for at in to.iter_mut() {
             match q.0.pop() {

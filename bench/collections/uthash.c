@@ -44,8 +44,9 @@ static void bench_table_end(table *map)
     HASH_CLEAR(hh, *map);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    WORKLOADS(argc, argv);
     WORKLOAD("hash map", "uthash", bench_table, table)
     return 0;
 }

@@ -2,6 +2,9 @@
  *   NAME_make, NAME_insert(map, key, value), NAME_find(map, key) -> value, NAME_erase(map, key), NAME_end
  * and calls WORKLOAD(kind, label, NAME, TYPE); for rows and queues see ROWS below.
  *
+ * A program runs one of these at one size, so that none finds the memory as another has left it: the one whose number
+ * is its argument. Without an argument it lists them: number<TAB>kind<TAB>entries.
+ *
  * The keys are the numbers of splitmix64, put in in one order, then found in another, then erased in a third. The
  * smallest time of REPEATS counts for each phase of each map, and they are added up. One line for each phase:
  *   map<TAB>library<TAB>operation<TAB>entries<TAB>nanoseconds for each operation
@@ -20,6 +23,20 @@ static inline uint64_t workload_random(uint64_t *state)
     x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
     return x ^ x >> 31;
+}
+
+/* The program's argument, or -1. */
+static int workload_wanted;
+
+#define WORKLOADS(argc, argv) workload_wanted = (argc) > 1 ? atoi((argv)[1]) : -1
+
+/* Whether this is the one to be run. */
+static inline int workload_asked(const char *kind, size_t n)
+{
+    static int number;
+    if (workload_wanted < 0)
+        printf("%d\t%s\t%zu\n", number, kind, n);
+    return number++ == workload_wanted;
 }
 
 /* Nanoseconds. Small maps by the clock, as reading the process's time takes as long as ten operations; large ones by
@@ -55,6 +72,8 @@ static inline uint64_t *workload_keys(size_t n, size_t rounds, unsigned order)
 
 #define WORKLOAD(kind, library, NAME, TYPE)                                                     \
     for (size_t n = 100; n <= TOTAL; n *= 100) {                                                \
+        if (!workload_asked(kind, n))                                                           \
+            continue;                                                                           \
         static const char *const operations[] = { "insert", "find", "erase" };                  \
         static double best[TOTAL / 100][3];                                                     \
         size_t rounds = TOTAL / n;                                                              \
@@ -101,6 +120,8 @@ static inline uint64_t *workload_keys(size_t n, size_t rounds, unsigned order)
  * order: it sorts, or it pops the least, or greatest, one after another into a row that NAME_at reads. */
 #define ROWS(kind, library, second, NAME, TYPE)                                                                   \
     for (size_t n = 100; n <= TOTAL; n *= 100) {                                                                  \
+        if (!workload_asked(kind, n))                                                                             \
+            continue;                                                                                             \
         static double best[TOTAL / 100][2];                                                                       \
         size_t rounds = TOTAL / n;                                                                                \
         uint64_t *in = workload_keys(n, rounds, 0);                                                               \

@@ -342,7 +342,8 @@ KA_END_DECLS
     }                                                                                                                 \
                                                                                                                       \
     /* The slot of the key; else NULL, and `*place_` is where it belongs. In a near table four slots without a branch:\
-     * those that are greater come first, wherever empty ones lie; a tail is never shorter. */                        \
+     * those that are greater come first, wherever empty ones lie; a tail is never shorter. In a far one the line     \
+     * behind is fetched, too, before it is known whether it is needed. */                                            \
     KA_OWNER_CALL_ name##_slot_ *name##_seek_(const name *self_, K const *key_, uint32_t stored_,                     \
                                               name##_slot_ **place_)                                                  \
     {                                                                                                                 \
@@ -350,6 +351,8 @@ KA_END_DECLS
         if (ka_table_near_(&self_->table, sizeof(name##_slot_)))                                                      \
             slot_ += (slot_[0].stored > stored_) + (slot_[1].stored > stored_) + (slot_[2].stored > stored_) +        \
                      (slot_[3].stored > stored_);                                                                     \
+        else                                                                                                          \
+            KA_PREFETCH((const char *)slot_ + 64);                                                                    \
         while (slot_->stored > stored_)                                                                               \
             slot_++;                                                                                                  \
         *place_ = slot_;                                                                                              \

@@ -31,6 +31,7 @@
 #endif
 #define KA_LIKELY(x)       __builtin_expect(!!(x), 1)
 #define KA_UNLIKELY(x)     __builtin_expect(!!(x), 0)
+#define KA_PREFETCH(p)     __builtin_prefetch(p)
 #define KA_NOINLINE        __attribute__((__noinline__))
 #define KA_ALWAYS_INLINE   inline __attribute__((__always_inline__))
 #define KA_RETURN_ADDRESS() __builtin_return_address(0)
@@ -43,6 +44,7 @@
 #define KA_PRINTF(at, first)
 #define KA_LIKELY(x)       (x)
 #define KA_UNLIKELY(x)     (x)
+#define KA_PREFETCH(p)     ((void)(p))
 #define KA_NOINLINE        __declspec(noinline)
 #define KA_ALWAYS_INLINE   __forceinline
 #define KA_RETURN_ADDRESS() _ReturnAddress()
