@@ -252,9 +252,9 @@ def callgrind(out, program, path):
 
 
 def pairs_of(counts):
-    """Instructions of one pair: see count.h."""
+    """Instructions of one pair, in hundredths: see count.h. What a loop does before its first pair is less than that."""
     for (row, total), (empty, without) in zip(counts[::2], counts[1::2]):
-        yield row, (total - without) / 10000 + (5 if empty == "empty" else 0)
+        yield row, round((total - without) / 10000, 2) + (5 if empty == "empty" else 0)
 
 
 def instructions(out, names):
