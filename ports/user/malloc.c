@@ -279,15 +279,21 @@ static KA_NOINLINE void *resize_exactly(void *block, unsigned number, size_t old
     return move(block, old, size);
 }
 
-/* A run, however small. */
+/* A run, however small. Of one that is parked and much longer it is the first part: what is behind it is free then, for
+ * it to grow into. */
 static void *run_take(size_t size)
 {
     void *block = NULL;
     if (ka_port_busy_take(&mine.magazines.busy)) {
-        block = ka_run_pop(&heap, &mine.magazines, ka_round_up(size, PAGE) / PAGE, 1);
+        block = ka_run_pop(&heap, &mine.magazines, ka_round_up(size, PAGE) / PAGE, KA_PARK_LENGTHS);
         ka_port_busy_give(&mine.magazines.busy);
     }
-    return block != NULL ? block : ka_heap_alloc(&heap, size, size <= KA_CLASS_LARGEST ? 2 * PAGE : KA_MIN_ALIGN, 0);
+    if (block == NULL)
+        return ka_heap_alloc(&heap, size, size <= KA_CLASS_LARGEST ? 2 * PAGE : KA_MIN_ALIGN, 0);
+    size_t length = ka_heap_run_usable(&heap, block) / PAGE, wanted = run_length(size);
+    if (length > wanted + wanted / 4)
+        (void)ka_heap_run_resize(&heap, block, length, wanted, 0);
+    return block;
 }
 
 /* The block with `size` bytes, more than it has. */

@@ -384,16 +384,13 @@ static bool parked_release_one(ka_heap *heap, ka_magazines *m, uint32_t pages)
 }
 
 /* Releases so many pages, the longest runs first: neighbours may be long enough together. Short ones stay, as most
- * requests are for such. false: there are not so many. */
-static bool parked_release_some(ka_heap *heap, ka_magazines *m, uint32_t pages)
+ * requests are for such. There are so many. */
+static void parked_release_some(ka_heap *heap, ka_magazines *m, uint32_t pages)
 {
-    if (m->parked_pages == 0 || m->parked_pages < pages)
-        return false;
     uint32_t rest = m->parked_pages - pages;
     for (unsigned index = KA_PARK_LENGTHS; m->parked_pages > rest;)
         if (!parked_release(heap, m, index - 1))
             index--;
-    return true;
 }
 
 bool ka_heap_unpark_for(ka_heap *heap, uint32_t pages)
@@ -403,7 +400,9 @@ bool ka_heap_unpark_for(ka_heap *heap, uint32_t pages)
     unsigned slot = ka_port_slot();
     ka_magazines *m = ka_heap_slot_take(heap, slot);
     if (m != NULL) {
-        any = parked_release_one(heap, m, pages) || parked_release_some(heap, m, pages);
+        any = m->parked_pages >= pages;
+        if (any && !parked_release_one(heap, m, pages))
+            parked_release_some(heap, m, pages);
         ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);
