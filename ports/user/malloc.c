@@ -127,22 +127,27 @@ static KA_NOINLINE void *allocate_slow(size_t size, size_t align, ka_flags flags
     return block != NULL ? block : fail();
 }
 
+/* A run that this thread has parked, perhaps three lengths longer, 3/8 at most: who frees it does not say its size. */
+static inline void *parked_take(size_t size)
+{
+    void *block = NULL;
+    if (size <= (size_t)PTRDIFF_MAX && ka_port_busy_take(&mine.magazines.busy)) {
+        block = ka_run_pop(&heap, &mine.magazines, ka_round_up(size, PAGE) / PAGE, 3);
+        ka_port_busy_give(&mine.magazines.busy);
+    }
+    return block;
+}
+
 static KA_NOINLINE void *allocate_run(size_t size)
 {
     void *block = mine.magazines.run != NULL ? ka_heap_alloc(&heap, size, 16, 0) : NULL;
     return KA_LIKELY(block != NULL) ? block : allocate_slow(size, 16, 0);
 }
 
-/* A run that this thread has parked, perhaps three lengths longer, 3/8 at most: who frees it does not say its size. */
 static HOT KA_NOINLINE void *allocate_large(size_t size)
 {
-    if (size <= (size_t)PTRDIFF_MAX && ka_port_busy_take(&mine.magazines.busy)) {
-        void *block = ka_run_pop(&heap, &mine.magazines, ka_round_up(size, PAGE) / PAGE, 3);
-        ka_port_busy_give(&mine.magazines.busy);
-        if (KA_LIKELY(block != NULL))
-            return block;
-    }
-    return allocate_run(size);
+    void *block = parked_take(size);
+    return KA_LIKELY(block != NULL) ? block : allocate_run(size);
 }
 
 /* Larger than the table's sizes, but from a magazine perhaps. */
@@ -238,8 +243,10 @@ EXPORT HOT void *calloc(size_t count, size_t size)
     size_t bytes;
     if (!multiply(count, size, &bytes))
         return fail();
-    if (bytes > TABLE_LARGEST)
-        return allocate_slow(bytes, 16, KA_ZERO);
+    if (bytes > TABLE_LARGEST) {
+        void *parked = bytes > KA_CLASS_LARGEST ? parked_take(bytes) : NULL;
+        return parked != NULL ? library_memset(parked, 0, bytes) : allocate_slow(bytes, 16, KA_ZERO);
+    }
     void *block = allocate(bytes);
     return KA_LIKELY(block != NULL) ? library_memset(block, 0, bytes) : NULL;
 }
