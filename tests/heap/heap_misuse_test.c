@@ -306,6 +306,7 @@ static void lengths_of_parked_runs(void)
         size_t rounded = ka_park_round(pages, 256);
         KIT_CHECK(rounded >= pages && (rounded - pages) * 8 < pages);
         KIT_CHECK(ka_park_pages(ka_park_index((uint32_t)rounded)) == rounded);
+        KIT_CHECK(ka_park_index(pages) == ka_park_index((uint32_t)rounded));
     }
     KIT_EXPECT(ka_park_round(257, 256) == 257 && ka_park_round(99, 50) == 99);
 }
@@ -344,6 +345,37 @@ static void parked_runs_give_way(void)
     close_heap();
 }
 
+/* Where all memory is in use but for what is parked, a run longer than any of these is made of the longest ones, and the
+ * others stay. */
+static void longest_parked_runs_first(void)
+{
+    enum { PAGE = 4096, SHORT = 10, LONG = 16 };
+    static void *rest[8192];
+    size_t count = 0;
+    KIT_CHECK(open_heap(true));
+    ka_heap_free(&heap, take(16), 16, 16); /* now there are magazines */
+    const ka_magazines *m = ka_heap_magazines(&heap);
+    void *short_one = take(SHORT * PAGE), *between = take(SHORT * PAGE), *low = take(LONG * PAGE),
+         *high = take(LONG * PAGE);
+    KIT_CHECK(m->parked_most >= SHORT + 2 * LONG && (char *)high == (char *)low + LONG * PAGE);
+    for (size_t pages = 256; pages >= 9; pages /= 2)
+        while (count < KIT_COUNT(rest) && (rest[count] = take(pages * PAGE)) != NULL)
+            count++;
+    while (count < KIT_COUNT(rest) && (rest[count] = take(9 * PAGE)) != NULL)
+        count++;
+    ka_heap_free(&heap, short_one, SHORT * PAGE, 16);
+    ka_heap_free(&heap, low, LONG * PAGE, 16);
+    ka_heap_free(&heap, high, LONG * PAGE, 16);
+    KIT_EXPECT(m->parked_pages == SHORT + 2 * LONG);
+    void *run = take(2 * LONG * PAGE);
+    KIT_EXPECT(run == low && m->parked_pages == SHORT);
+    ka_heap_free_unsized(&heap, run);
+    ka_heap_free_unsized(&heap, between);
+    while (count > 0)
+        ka_heap_free_unsized(&heap, rest[--count]);
+    close_heap();
+}
+
 static const kit_case cases[] = {
     { "double free: the slab has the block", double_free_in_the_slab },
     { "double free: the slab is gone", double_free_behind_the_slab },
@@ -358,6 +390,7 @@ static const kit_case cases[] = {
     { "magazine: page runs", runs_with_magazines },
     { "magazine: lengths of parked runs", lengths_of_parked_runs },
     { "magazine: parked runs give way", parked_runs_give_way },
+    { "magazine: the longest parked runs give way first", longest_parked_runs_first },
 };
 
 int main(void)
