@@ -525,7 +525,7 @@ class Region:
     def __init__(self, value):
         self.value = value
         self.address = int(value.address)
-        rows, length = int(value["rows"]), int(value["row_length"])  # of blocks that wait, before `heads`
+        rows, length = int(value["rows"]), int(value["row_bytes"]) // 4  # of blocks that wait, before `heads`
         heads = int(value["ranges"][0]["heads"])
         row_numbers = numbers(heads - 4 * rows * length, rows * length, 4)  # each row's first number is no granule
         self.waiting = {g for at, g in enumerate(row_numbers) if at % max(length, 1)} - {0}

@@ -47,7 +47,7 @@ typedef struct ka_region {
     void *last;             /* the block that waited and was handed out last */
     size_t last_size;       /* its granules if it is known to be live and its row to have room; else 0 */
     uint32_t only_granules; /* those of the only range; 0 if there is none or more than one */
-    uint32_t row_length;    /* of each row: its top's index, then places */
+    uint32_t row_bytes;     /* of each row: its top's index, then places */
     bool refilling, merging;
     uint16_t best[2 * KA_CFG_REGION_RANGES]; /* a tournament of the ranges' highest bins */
     uint16_t range_count;
@@ -71,7 +71,7 @@ void ka_region_init(ka_region *region);
  * size     bytes, KA_REGION_MIN_RANGE to KA_REGION_MAX_RANGE; a rest below 16 bytes is not used
  * returns  true; false and not a byte written if base is NULL or unaligned, the size is out of bounds, the end
  *          overflows, the range overlaps a claimed one or the region itself, or all slots are taken
- * cost     linear in the size / 512 (the record is cleared, or moved when a range is extended)
+ * cost     linear in the size / 512 (the record is cleared, or moved when a range is extended); what waits is merged
  * owner    the region, for as long as it is used
  */
 KA_MUST_USE bool ka_region_claim(ka_region *region, void *base, size_t size);
@@ -81,11 +81,11 @@ KA_MUST_USE bool ka_region_claim(ka_region *region, void *base, size_t size);
 void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context);
 
 /* Whether each block is merged with its free neighbours as soon as it is freed. Otherwise (the default) freed blocks of
- * small sizes may wait for the next request of their size, in a region of one range: below 512 KiB one of each size,
- * together about 1/256 of the range; from there on up to seven of each size up to 1 KiB, as long as those of one size
- * are 1/2048 of the range at most (one in any case), together at most 1/60 and less in larger ranges. What waits is
- * merged before a request is refused, and when an empty region is asked for another size: such a call may take as long
- * as 448 frees of blocks that are merged. Where the time of each call must be short, merge at once.
+ * small sizes may wait for the next request of their size, in a region of one range: one of each size up to 1 KiB,
+ * together about 1/256 of the range, and from 512 KiB on up to seven of a size, as long as those of one size are
+ * 1/16384 of the range at most; together at most 1/200. What waits is merged before a request is refused, when an
+ * empty region is asked for another size, and before a claim: such a call may take as long as 448 frees of blocks that
+ * are merged. Where the time of each call must be short, merge at once.
  * cost  constant: what waits is merged  */
 void ka_region_set_merging(ka_region *region, bool at_once);
 

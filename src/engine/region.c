@@ -14,7 +14,7 @@
  *   prove him right or wrong: a start where the block begins, which is no free one, none inside, one right behind its
  *   end. Granule n+1 counts as a live start, granule 0 as neither, so no search or merge leaves the range.
  * - A live block of 48 granules or more has its length in 32 bits of `ends` among its inner granules, whose bits say
- *   nothing else. So one window of 57 bits, or a window and a length, prove any size: no bits are counted or scanned.
+ *   nothing else. So one window of 49 bits, or a window and a length, prove any size: no bits are counted or scanned.
  * - A free block holds a header (next, prev, check, size) in its first granule and its size again in its last four
  *   bytes. One granule has room for both. Links are granule numbers within the range, 4 bytes each. `check` is the
  *   exclusive or of the other three, the block's own number and a constant; a change of a link changes it alike.
@@ -32,10 +32,10 @@
  * from which the next request of that size takes it; who finds the stack full merges his own block. With d places one
  * of d + 1 frees and allocs of random order touches a list. The stacks are rows of numbers before `heads`, one for each
  * size: one place in a small range, seven in a large one, fewer for its larger sizes. What waits is merged when a
- * request would be refused, when an empty heap is asked for another size, when it is in the way of a resize, and when a
- * range is claimed: blocks wait only in a region of one range. What looks at the region (walk, stats, usable, the proof
- * of a free) takes them for free and merged all the time. The block that waited and was handed out last is remembered,
- * and waits again without a proof.
+ * request would be refused, when an empty heap is asked for another size, when it lies behind a block that grows and
+ * has no place to go to, and when a range is claimed: blocks wait only in a region of one range. What looks at the
+ * region (walk, stats, usable, the proof of a free) takes them for free and merged all the time. The block that waited
+ * and was handed out last is remembered, and waits again without a proof.
  *
  * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
  * first write, and whatever is unusual goes to the general path by a tail call.
@@ -65,18 +65,10 @@
 /* ---- release ---- */
 
 /* Makes a block that is no longer counted as live a free one. */
-static void block_release(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
+static KA_NOINLINE void block_release(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
 {
-    length_clear(r, g, n);
     const void *damaged = granules_join(region, r, g, n);
     tournament_update(region, r);
-    if (KA_UNLIKELY(damaged != NULL))
-        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
-}
-
-static KA_NOINLINE void release_slowly(ka_region *region, uint32_t g, uint32_t n, const void *site)
-{
-    const void *damaged = granules_join(region, &region->ranges[0], g, n);
     if (KA_UNLIKELY(damaged != NULL))
         ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
 }
@@ -91,7 +83,7 @@ static KA_NOINLINE void release_joined(ka_region *region, uint32_t g, uint32_t n
         bit_clear(r->ends, g + n + next - 1);
         region->free_blocks--;
     }
-    release_slowly(region, g, n + next, site);
+    block_release(region, &region->ranges[0], g, n + next, site);
 }
 
 /* The granules from g on become a free block of `all`, which has taken in everything but a free block before it, of
@@ -108,7 +100,7 @@ static KA_ALWAYS_INLINE bool block_grow(range *r, uint32_t g, uint32_t all, uint
     return true;
 }
 
-/* A live block of the only range, its length cleared, becomes free. Which neighbours are free is known; whatever is not
+/* A live block of the only range becomes free. Which neighbours are free is known; whatever is not
  * as it should be goes to the ways above. */
 static KA_ALWAYS_INLINE void release(ka_region *region, uint32_t g, uint32_t n, bool before, bool behind,
                                      const void *site)
@@ -122,7 +114,7 @@ static KA_ALWAYS_INLINE void release(ka_region *region, uint32_t g, uint32_t n, 
     else if (sound && behind && (sound = list_remove(r, end, next)))
         block_wipe(r, end);
     if (KA_UNLIKELY(!sound)) {
-        release_slowly(region, g, n, site);
+        block_release(region, r, g, n, site);
         return;
     }
     if (!placed && KA_UNLIKELY(!block_grow(r, g - prev, all, prev))) {
@@ -300,7 +292,7 @@ static KA_NOINLINE void *region_take(ka_region *region, uint32_t n, size_t align
 static KA_ALWAYS_INLINE void *waiting_lend(ka_region *region, uint32_t *row, uint32_t top, uint32_t g, size_t n)
 {
     row[top] = 0;
-    row[0] = top - 1;
+    row[0]--;
     live_add(region, n);
     region->last_size = n;
     return region->last = block_at(&region->ranges[0], g);
@@ -402,7 +394,7 @@ static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size
 static KA_ALWAYS_INLINE void *region_alloc(ka_region *region, size_t size, size_t align, ka_flags flags)
 {
     size_t n = (size - 1) / KA_REGION_GRANULE + 1; /* huge for size 0 */
-    if (KA_UNLIKELY(align - 1 >= KA_REGION_GRANULE || (align & (align - 1)) != 0))
+    if (KA_UNLIKELY(align != KA_REGION_GRANULE && (align - 1 >= KA_REGION_GRANULE || (align & (align - 1)) != 0)))
         return region_alloc_slow(region, size, align, flags);
     if (n <= region->rows) {
         uint32_t *row = waiting_row(region, n), top = row[0], g = row[top];
@@ -435,25 +427,41 @@ static KA_NOINLINE void block_refuse(const ka_region *region, const range *r, co
     if (r != NULL) {
         uintptr_t offset = (uintptr_t)block - r->base;
         uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
-        bool starts = offset % KA_REGION_GRANULE == 0 && is_live_start(r, g) &&
-                      !is_waiting(region, g, live_size(r, g));
+        bool starts =
+            offset % KA_REGION_GRANULE == 0 && is_live_start(r, g) && !is_waiting(region, g, live_size(r, g));
         kind = starts ? KA_MISUSE_WRONG_SIZE : misuse_at(region, r, g);
     }
     ka_report_misuse(kind, (ka_allocator *)(uintptr_t)&region->allocator, block, size, site);
 }
 
-/* The granule of a live block that starts at the address and has n granules (n = 0: any number); 0 if there is none.
- * r may be NULL: no range has the address. */
-static inline uint32_t block_find(const ka_region *region, const range *r, const void *block, size_t n)
+/* A live block of the only range waits, if its row has room. */
+typedef enum waits { WAITS, WAITS_NOT, WAITS_ALREADY } waits;
+
+static KA_ALWAYS_INLINE waits block_wait(ka_region *region, uint32_t g, size_t n)
 {
-    if (KA_UNLIKELY(r == NULL))
-        return 0;
-    uintptr_t offset = (uintptr_t)block - r->base;
-    uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
-    if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g)))
-        return 0;
-    uint32_t here = live_size(r, g);
-    return (n == 0 || KA_LIKELY(here == n)) && !is_waiting(region, g, here) ? g : 0;
+    if (n > region->rows)
+        return WAITS_NOT;
+    uint32_t *row = waiting_row(region, n), top = row[0] + 1;
+    if (KA_UNLIKELY(row_has(region, row, g)))
+        return WAITS_ALREADY;
+    if (top * sizeof *row == region->row_bytes)
+        return WAITS_NOT;
+    row[top] = g;
+    row[0] = top;
+    region->last_size = 0; /* the room for that one may be gone */
+    return WAITS;
+}
+
+/* A block that is no longer counted as live waits or is merged. */
+static void block_drop(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
+{
+    if (region->only_granules == 0) {
+        block_release(region, r, g, n, site);
+        return;
+    }
+    if (block_wait(region, g, n) == WAITS)
+        return;
+    release_between(region, g, n, is_free_end(r, g - 1), is_free_end(r, g + n), site);
 }
 
 /* A live block, found by its bits, is freed. */
@@ -462,7 +470,7 @@ static void block_free(ka_region *region, const range *r, uint32_t g, uint32_t n
     if (block_at(r, g) == region->last)
         region->last_size = 0;
     live_subtract(region, n);
-    block_release(region, (range *)(uintptr_t)r, g, n, site);
+    block_drop(region, (range *)(uintptr_t)r, g, n, site);
 }
 
 static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t size, const void *site)
@@ -476,24 +484,6 @@ static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t 
         block_free(region, r, g, (uint32_t)n, site);
     else
         block_refuse(region, r, block, size, site);
-}
-
-/* A live block of the only range waits, if its row has room. */
-typedef enum waits { WAITS, WAITS_NOT, WAITS_ALREADY } waits;
-
-static KA_ALWAYS_INLINE waits block_wait(ka_region *region, uint32_t g, size_t n)
-{
-    if (n > region->rows)
-        return WAITS_NOT;
-    uint32_t *row = waiting_row(region, n), top = row[0] + 1;
-    if (KA_UNLIKELY(row_has(region, row, g)))
-        return WAITS_ALREADY;
-    if (top == region->row_length)
-        return WAITS_NOT;
-    row[top] = g;
-    row[0] = top;
-    region->last_size = 0; /* the room for that one may be gone */
-    return WAITS;
 }
 
 /* The rest of region_free_usual for a large block: its length proves its size. */
@@ -512,9 +502,14 @@ static KA_NOINLINE void region_free_large(ka_region *region, void *block, size_t
     live_subtract(region, n);
     if (waiting == WAITS)
         return;
-    uint32_t n32 = (uint32_t)n;
-    length_clear(r, g, n32);
-    release_between(region, g, n32, is_free_end(r, g - 1), is_free_end(r, g + n32), site);
+    release_between(region, g, (uint32_t)n, is_free_end(r, g - 1), is_free_end(r, g + (uint32_t)n), site);
+}
+
+/* The rest of region_free_usual for a block that cannot wait. `ends`: its bits from the granule before on. */
+static KA_NOINLINE void region_free_merging(ka_region *region, uint32_t g, uint32_t n, uint64_t ends, const void *site)
+{
+    live_subtract(region, n);
+    release_between(region, g, n, (ends & 1) != 0, (ends >> n & 2) != 0, site);
 }
 
 /* The only range, and a block whose bits lie in one window together with those of its neighbours: the proof is the same
@@ -538,14 +533,12 @@ static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t
     /* a start here, the next one n granules on */
     bool live = ka_lowest_bit((starts ^ 1) | UINT64_C(1) << 63) == n && (ends & 2) == 0;
     waits waiting = KA_LIKELY(live) ? block_wait(region, g, n) : WAITS_ALREADY;
-    if (KA_UNLIKELY(waiting == WAITS_ALREADY)) {
+    if (KA_LIKELY(waiting == WAITS))
+        live_subtract(region, n);
+    else if (KA_LIKELY(waiting == WAITS_NOT))
+        region_free_merging(region, g, (uint32_t)n, ends, site);
+    else
         region_free_slow(region, block, size, site);
-        return;
-    }
-    live_subtract(region, n);
-    if (waiting == WAITS)
-        return;
-    release_between(region, g, (uint32_t)n, (ends & 1) != 0, (ends >> n & 2) != 0, site);
 }
 
 /* The block that waited and was handed out last is known to be live, and its row to have room: it needs no proof to
@@ -583,13 +576,6 @@ void ka_region_free_unsized(ka_region *region, void *block)
         block_refuse(region, r, block, 0, KA_RETURN_ADDRESS());
 }
 
-size_t ka_region_usable(const ka_region *region, const void *block)
-{
-    const range *r = range_of(region, (uintptr_t)block);
-    uint32_t g = block_find(region, r, block, 0);
-    return g != 0 ? (size_t)live_size(r, g) * KA_REGION_GRANULE : 0;
-}
-
 /* ---- resize ---- */
 
 static void live_changed(ka_region *region, const range *r, uint32_t old_n, uint32_t new_n)
@@ -600,14 +586,43 @@ static void live_changed(ka_region *region, const range *r, uint32_t old_n, uint
     tournament_update(region, r);
 }
 
+/* The end of a live block becomes a block of its own, and is freed. */
 static void block_shrink(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n, const void *site)
 {
     length_clear(r, g, old_n);
-    const void *damaged = old_n == new_n ? NULL : granules_join(region, r, g + new_n, old_n - new_n);
+    length_set(r, g, new_n);
+    live_begin(r, g + new_n, old_n - new_n);
+    region->live -= (size_t)(old_n - new_n) * KA_REGION_GRANULE;
+    block_drop(region, r, g + new_n, old_n - new_n, site);
+}
+
+/* A live block takes what it needs from the free block behind it. False, and nothing is written, if there is none that
+ * suffices and is sound. */
+static bool block_extend(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n)
+{
+    uint32_t end = g + old_n, more = new_n - old_n, behind = is_free_end(r, end) ? size_behind(r, end) : 0;
+    if (behind < more)
+        return false;
+    uint32_t rest = behind - more;
+    if (rest != 0 && same_bin(rest, behind)) {
+        if (KA_UNLIKELY(!list_replace(r, end, end + more, rest, bin_of(rest))))
+            return false;
+    } else {
+        if (KA_UNLIKELY(!list_remove(r, end, behind)))
+            return false;
+        block_wipe(r, end);
+        if (rest != 0)
+            list_push(r, end + more, rest, bin_of(rest));
+        else
+            region->free_blocks--;
+    }
+    length_clear(r, g, old_n);
+    bits_take(r, end, more, rest);
+    length_clear(r, end, more);
+    bit_clear(r->starts, end);
     length_set(r, g, new_n);
     live_changed(region, r, old_n, new_n);
-    if (KA_UNLIKELY(damaged != NULL))
-        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
+    return true;
 }
 
 /* Moves a block of n granules down into the free block before it, so that it ends where the space behind it ends or
@@ -643,75 +658,64 @@ static KA_NOINLINE void *block_slide_down(ka_region *region, range *r, uint32_t 
     return (void *)granule_address(r, start);
 }
 
-/* Without a new block: by the free blocks around it. NULL if they do not suffice. */
-static KA_NOINLINE void *block_resize_in_place(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n,
-                                               size_t align, const void *site)
+/* A block becomes another one, which is live already. */
+static void *block_move(ka_region *region, range *r, uint32_t g, uint32_t n, void *to, size_t size, const void *site)
 {
-    bool aligned = (granule_address(r, g) & (align - 1)) == 0;
-    if (aligned && new_n <= old_n) {
-        block_shrink(region, r, g, old_n, new_n, site);
-        return (void *)granule_address(r, g);
-    }
-    if (aligned) {
-        uint32_t behind = free_behind(r, g + old_n);
-        if (behind >= new_n - old_n) {
-            uint32_t rest = behind - (new_n - old_n);
-            length_clear(r, g, old_n);
-            block_remove(region, r, g + old_n, behind);
-            if (rest != 0)
-                block_insert(region, r, g + new_n, rest);
-            length_set(r, g, new_n);
-            live_changed(region, r, old_n, new_n);
-            return (void *)granule_address(r, g);
-        }
-    }
-    return new_n > old_n ? block_slide_down(region, r, g, old_n, new_n, align) : NULL;
+    ka_copy(to, block_at(r, g), size);
+    live_subtract(region, n);
+    block_drop(region, r, g, n, site);
+    return to;
 }
 
-/* Neighbours of a live block that wait are merged. */
-static KA_NOINLINE void neighbours_settle(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
+/* What waits right behind is merged. False if nothing does. */
+static KA_NOINLINE bool behind_settle(ka_region *region, uint32_t end, const void *site)
 {
-    for (int side = 0; side < 2; side++) {
-        uint32_t waiting = side == 0 ? waiting_behind(region, r, g + n) : waiting_before(region, r, g);
-        uint32_t at = side == 0 ? g + n : g - waiting;
-        if (waiting == 0)
-            continue;
-        waiting_remove(region, at, waiting);
-        const void *damaged = waiting_join(region, at, waiting);
-        if (KA_UNLIKELY(damaged != NULL))
-            ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
-    }
+    uint32_t n = waiting_behind(region, &region->ranges[0], end);
+    if (n != 0)
+        waiting_settle(region, end, n, site);
+    return n != 0;
+}
+
+/* Without more memory; NULL if that does not suffice. `size`: bytes to keep. */
+static KA_NOINLINE void *block_resize(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n,
+                                      size_t align, size_t size, const void *site)
+{
+    void *block = block_at(r, g), *to;
+    bool aligned = ((uintptr_t)block & (align - 1)) == 0;
+    if (aligned && new_n < old_n)
+        block_shrink(region, r, g, old_n, new_n, site);
+    if (aligned && (new_n <= old_n || block_extend(region, r, g, old_n, new_n)))
+        return block;
+    if ((to = waiting_take(region, new_n, align)) != NULL)
+        return block_move(region, r, g, old_n, to, size, site);
+    if (aligned && region->rows != 0 && behind_settle(region, g + old_n, site) &&
+        block_extend(region, r, g, old_n, new_n))
+        return block;
+    if (new_n > old_n && (to = block_slide_down(region, r, g, old_n, new_n, align)) != NULL)
+        return to;
+    if ((to = region_take(region, new_n, align)) != NULL)
+        return block_move(region, r, g, old_n, to, size, site);
+    return NULL;
 }
 
 static KA_NOINLINE void *region_resize(ka_region *region, void *block, size_t old_size, size_t new_size,
                                        size_t new_align, ka_flags flags, const void *site)
 {
     uint32_t old_n = granules_of(old_size), new_n = granules_of(new_size);
-    const range *found = range_of(region, (uintptr_t)block);
-    if (block_find(region, found, block, old_n) == 0) {
-        block_refuse(region, found, block, old_size, site);
+    range *r = range_of(region, (uintptr_t)block);
+    uint32_t g = block_find(region, r, block, old_n);
+    if (KA_UNLIKELY(g == 0)) {
+        block_refuse(region, r, block, old_size, site);
         return NULL;
     }
     if (new_n == UINT32_MAX)
         return NULL;
     region->last_size = 0; /* if it is this block, it will have another size or place */
     void *result;
-    for (;;) {
-        range *r = range_of(region, (uintptr_t)block); /* a refill may have changed the ranges */
-        uint32_t g = (uint32_t)(((uintptr_t)block - r->base) / KA_REGION_GRANULE);
-        neighbours_settle(region, r, g, old_n, site);
-        result = block_resize_in_place(region, r, g, old_n, new_n, new_align, site);
-        if (result != NULL)
-            break;
-        result = region_take(region, new_n, new_align);
-        if (result != NULL) {
-            ka_copy(result, block, ka_min(old_size, new_size));
-            live_subtract(region, old_n);
-            block_release(region, r, g, old_n, site);
-            break;
-        }
+    while ((result = block_resize(region, r, g, old_n, new_n, new_align, ka_min(old_size, new_size), site)) == NULL) {
         if (!region_settle(region, site) && !region_grow(region, new_size, new_align, flags))
             return NULL;
+        r = range_of(region, (uintptr_t)block); /* a refill may have changed the ranges */
     }
     if ((flags & KA_ZERO) != 0 && new_size > old_size)
         ka_clear((char *)result + old_size, new_size - old_size);
@@ -725,12 +729,6 @@ void *ka_region_resize(ka_region *region, void *block, size_t old_size, size_t o
 }
 
 /* ---- the interface ---- */
-
-void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context)
-{
-    region->refill = refill;
-    region->refill_context = context;
-}
 
 static ka_region *region_of(ka_allocator *self)
 {

@@ -1,6 +1,13 @@
-/* engine/region_check.c: what only looks at a region: walk, statistics, check. The theory is at the head of region.c.
+/* engine/region_check.c: what only looks at a region: usable, walk, statistics, check. The theory is in region.c.
  */
 #include "engine/region_range.h"
+
+size_t ka_region_usable(const ka_region *region, const void *block)
+{
+    const range *r = range_of(region, (uintptr_t)block);
+    uint32_t g = block_find(region, r, block, 0);
+    return g != 0 ? (size_t)live_size(r, g) * KA_REGION_GRANULE : 0;
+}
 
 /* The size of the block at g, live or free, by the bits alone. */
 static uint32_t size_by_bits(const range *r, uint32_t g)
@@ -198,9 +205,9 @@ static const char *check_row(const ka_region *region, uint32_t n, census *c)
     const range *r = &region->ranges[0];
     const uint32_t *row = waiting_row(region, n);
     bool begun = false;
-    if (row[0] >= region->row_length)
+    if (row[0] >= row_length(region))
         return "a row's top is outside of it";
-    for (uint32_t at = 1; at < region->row_length; at++) {
+    for (uint32_t at = 1; at < row_length(region); at++) {
         uint32_t g = row[at];
         if ((g == 0 && begun && at <= row[0]) || (g != 0 && at > row[0]))
             return "a row's blocks do not end at its top";
@@ -236,7 +243,7 @@ static const char *check_last(const ka_region *region)
     uint32_t n = (uint32_t)region->last_size;
     if (n == 0)
         return NULL;
-    if (n > region->rows || waiting_row(region, n)[0] == region->row_length - 1)
+    if (n > region->rows || waiting_row(region, n)[0] == row_length(region) - 1)
         return "the row of the block handed out last has no room";
     if (g - 1 >= r->granules || !is_live_start(r, g) || live_size(r, g) != n)
         return "the block handed out last is not as its bits say";

@@ -96,8 +96,9 @@ static void range_is_only(ka_region *region)
 {
     bool only = region->range_count == 1;
     region->only_granules = only ? region->ranges[0].granules : 0;
-    region->rows = only && !region->merging ? record_rows(region->only_granules) : 0;
-    region->row_length = record_row_length(region->only_granules);
+    uint32_t waiting = region->merging ? 0 : region->only_granules; /* the range in which blocks may wait */
+    region->rows = record_rows(waiting);
+    region->row_bytes = record_row_length(waiting) * (uint32_t)sizeof(uint32_t);
     region->last_size = 0;
 }
 
@@ -107,6 +108,12 @@ void ka_region_set_merging(ka_region *region, bool at_once)
         region_settle(region, NULL);
     region->merging = at_once;
     range_is_only(region);
+}
+
+void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context)
+{
+    region->refill = refill;
+    region->refill_context = context;
 }
 
 static void range_extend(ka_region *region, range *r, size_t size)

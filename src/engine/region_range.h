@@ -10,16 +10,17 @@
 #include "base/bits.h"
 #include "base/math.h"
 
-#define SUB_SHIFT 4 /* 16 bins for each doubling */
-#define NO_BIN    0xffffu
-#define WAITING   64 /* granules of the largest block that may wait */
-#define DEEP_ROW  8  /* numbers in a row of a large range: 7 blocks wait */
-#define FLAT_ROW  2  /* and of a small one */
+#define SUB_SHIFT  4 /* 16 bins for each doubling */
+#define NO_BIN     0xffffu
+#define WAITING    64    /* granules of the largest block that may wait */
+#define DEEP_ROW   8     /* numbers in a row of a large range: 7 blocks wait */
+#define FLAT_ROW   2     /* and of a small one */
 #define DEEP_RANGE 32768 /* granules from which on a range is large */
-#define DEEP_SHARE 2048  /* one of so many granules is the most that waits of a size, if that is not one block */
-#define LARGE     48 /* granules; a live block from here on has its length beside its bits */
-#define CHECK_KEY UINT32_C(0x9e3779b9)
+#define DEEP_SHARE 16384 /* one of so many granules is the most that waits of a size, if that is not one block */
+#define LARGE      48    /* granules; a live block from here on has its length beside its bits */
+#define CHECK_KEY  UINT32_C(0x9e3779b9)
 
+_Static_assert(LARGE + 1 <= 49, "a smaller block and a granule on each side fit into one window");
 _Static_assert(KA_PRIM_LITTLE_ENDIAN, "the planes of bits are read by bytes, too");
 
 typedef ka_region_range range;
@@ -221,14 +222,19 @@ static inline uint32_t free_before(const range *r, uint32_t g)
  * came last. A row that is less deep than others begins higher: there is always a 0 below its first. */
 static KA_ALWAYS_INLINE uint32_t *waiting_row(const ka_region *region, size_t n)
 {
-    return region->ranges[0].heads - n * region->row_length;
+    return (uint32_t *)((uintptr_t)region->ranges[0].heads - n * region->row_bytes);
+}
+
+static KA_ALWAYS_INLINE uint32_t row_length(const ka_region *region)
+{
+    return region->row_bytes / (uint32_t)sizeof(uint32_t);
 }
 
 /* Whether the granule is in the row; places above the top hold 0. */
 static KA_ALWAYS_INLINE bool row_has(const ka_region *region, const uint32_t *row, uint32_t g)
 {
     _Static_assert(FLAT_ROW == 2 && DEEP_ROW == 8, "all their places are compared");
-    if (region->row_length == FLAT_ROW)
+    if (region->row_bytes == FLAT_ROW * sizeof *row)
         return row[1] == g;
     return row[1] == g || row[2] == g || row[3] == g || row[4] == g || row[5] == g || row[6] == g || row[7] == g;
 }
@@ -437,7 +443,7 @@ static KA_ALWAYS_INLINE void bits_take(const range *r, uint32_t g, uint32_t n, u
 }
 
 /* Bits of n granules that become free, together with free blocks of `prev` and `next` granules around them (0: none).
- * A block without a length begins at g by its bits. */
+ * A block begins at g by its bits, with or without a length. */
 static KA_ALWAYS_INLINE void bits_release(const range *r, uint32_t g, uint32_t n, uint32_t prev, uint32_t next)
 {
     if (KA_LIKELY(n < LARGE)) { /* in one window, from the granule before */
@@ -459,6 +465,7 @@ static KA_ALWAYS_INLINE void bits_release(const range *r, uint32_t g, uint32_t n
         bit_clear(r->starts, g + n);
     if (next > 1)
         bit_clear(r->ends, g + n);
+    length_clear(r, g, n); /* last: a word is read slowly right after a part of it was written */
 }
 
 /* Takes n granules from the front of the sound free block at g, which is the first one in the list of `bin`; what is
@@ -591,10 +598,24 @@ static inline range *range_of(const ka_region *region, uintptr_t address)
     return inside ? (range *)(uintptr_t)r : NULL;
 }
 
+/* The granule of a live block that starts at the address and has n granules (n = 0: any number); 0 if there is none.
+ * r may be NULL: no range has the address. */
+static inline uint32_t block_find(const ka_region *region, const range *r, const void *block, size_t n)
+{
+    if (KA_UNLIKELY(r == NULL))
+        return 0;
+    uintptr_t offset = (uintptr_t)block - r->base;
+    uint32_t g = (uint32_t)(offset / KA_REGION_GRANULE);
+    if (KA_UNLIKELY(offset % KA_REGION_GRANULE != 0 || !is_live_start(r, g)))
+        return 0;
+    uint32_t here = live_size(r, g);
+    return (n == 0 || KA_LIKELY(here == n)) && !is_waiting(region, g, here) ? g : 0;
+}
+
 /* ---- merging ---- */
 
 /* Makes granules that belong to nobody free, merged with free neighbours. Returns a neighbour that is damaged, or NULL.
- * A block without a length may begin at g by its bits. */
+ * A block may begin at g by its bits. */
 static inline const void *granules_join(ka_region *region, range *r, uint32_t g, uint32_t n)
 {
     bool before = is_free_end(r, g - 1), behind = is_free_end(r, g + n);
@@ -630,37 +651,28 @@ static inline const void *granules_join(ka_region *region, range *r, uint32_t g,
     return damaged;
 }
 
-/* The block of n granules at g, which is in no row any more, is merged. Returns what granules_join does. */
-static inline const void *waiting_join(ka_region *region, uint32_t g, uint32_t n)
+/* Takes the block of n granules at g out of its row, and merges it. */
+static KA_NOINLINE void waiting_settle(ka_region *region, uint32_t g, uint32_t n, const void *site)
 {
     range *r = &region->ranges[0];
-    length_clear(r, g, n);
-    return granules_join(region, r, g, n);
-}
-
-/* Takes the block out of its row, wherever it is there. */
-static inline void waiting_remove(ka_region *region, uint32_t g, uint32_t n)
-{
-    uint32_t *row = waiting_row(region, n), at = 1;
+    uint32_t *row = waiting_row(region, n), top = row[0], at = top;
     while (row[at] != g)
-        at++;
-    row[at] = row[row[0]];
-    row[row[0]--] = 0;
+        at--;
+    row[at] = row[top];
+    row[top] = 0;
+    row[0] = top - 1;
+    const void *damaged = granules_join(region, r, g, n);
+    if (KA_UNLIKELY(damaged != NULL))
+        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
 }
 
 /* Merges all that waits. False if nothing did. */
 static inline bool region_settle(ka_region *region, const void *site)
 {
     bool any = false;
-    for (uint32_t n = 1; n <= region->rows; n++) {
-        uint32_t *row = waiting_row(region, n);
-        for (uint32_t g; (g = row[row[0]]) != 0; any = true) {
-            row[row[0]--] = 0;
-            const void *damaged = waiting_join(region, g, n);
-            if (KA_UNLIKELY(damaged != NULL))
-                ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
-        }
-    }
+    for (uint32_t n = 1; n <= region->rows; n++)
+        for (const uint32_t *row = waiting_row(region, n); row[row[0]] != 0; any = true)
+            waiting_settle(region, row[row[0]], n, site);
     return any;
 }
 
