@@ -59,7 +59,9 @@ typedef struct ka_heap_options {
                                not fit into a new one for its alignment gets none made */
     ka_cross_call *cross_call; /* reaches other CPUs for ka_heap_drain; NULL: they are asked and come themselves */
     bool compact;           /* slabs of few blocks: where most blocks of a size are freed more pages become free, but
-                               what passes the magazines, as from one CPU to another, takes up to three times the steps */
+                               what passes the magazines, as from one CPU to another, takes up to three times the steps.
+                               And before a long run is committed as many free pages that lie scattered may go back,
+                               those of ka_heap_commit, too, unless a low-water callback is set */
     bool hardened;          /* see KA_HEAP_DELAYED */
     uint64_t seed;          /* of a hardened heap's random choices; 0: from the port's entropy. A machine without any
                                has a guessable one then: better give it what there is */
@@ -226,7 +228,8 @@ struct ka_heap {
     ka_allocator allocator;
     const char *name;
     ka_page_source source;
-    bool has_source, reserved_here, zeroed, scattered, unaligned, hardened; /* has_source: pages are committed */
+    bool has_source, reserved_here, zeroed, scattered, unaligned, compact, hardened; /* has_source: pages are
+                                                                                      committed */
     unsigned page_shift, segment_shift;
     unsigned nodes, node;
     uintptr_t base; /* the range; a scattered heap has none */

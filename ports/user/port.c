@@ -12,9 +12,11 @@
 
 #include "ports/contract.h"
 
+/* Those that the process may use: one system call, where the C library would read directories. */
 unsigned ka_port_cpu_count(void)
 {
-    long count = sysconf(_SC_NPROCESSORS_CONF);
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : (int)sysconf(_SC_NPROCESSORS_CONF);
     return count < 1 ? 1 : (unsigned)count;
 }
 

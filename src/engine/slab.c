@@ -179,8 +179,7 @@ static uint32_t hint_next_word(const ka_slabs *slabs, unsigned class, uint32_t a
     return i * 64 + ka_lowest_bit(seen);
 }
 
-/* The first page at or after `page` with a hint, or KA_NO_PAGE. */
-static uint32_t hint_next(const ka_slabs *slabs, unsigned class, uint32_t page)
+uint32_t ka_slab_hinted(const ka_slabs *slabs, unsigned class, uint32_t page)
 {
     uint64_t mask = ~ka_low_mask(page % 64);
     uint32_t end = (uint32_t)ka_words_for(ka_load_relaxed_32(&slabs->open));
@@ -320,7 +319,7 @@ static bool took_all(const ka_slabs *slabs, unsigned class, const ka_slab_batch 
 static bool refill_between(ka_slabs *slabs, unsigned class, uint32_t from, uint32_t end, unsigned max,
                            ka_slab_batch *out)
 {
-    for (uint32_t page = hint_next(slabs, class, from); page < end; page = hint_next(slabs, class, page + 1)) {
+    for (uint32_t page = ka_slab_hinted(slabs, class, from); page < end; page = ka_slab_hinted(slabs, class, page + 1)) {
         bool taken = ka_slab_take(slabs, page, class, max, out);
         if (!taken || took_all(slabs, class, out))
             hint_drop(slabs, class, page);

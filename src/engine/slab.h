@@ -111,6 +111,9 @@ bool ka_slab_take(ka_slabs *slabs, uint32_t page, unsigned class, unsigned max, 
  */
 bool ka_slab_refill(ka_slabs *slabs, unsigned class, uint32_t start, unsigned max, ka_slab_batch *out);
 
+/* The first slab of the class at or after `page` that may have free blocks, by the hints; KA_NO_PAGE: none. */
+uint32_t ka_slab_hinted(const ka_slabs *slabs, unsigned class, uint32_t page);
+
 /* As ka_slab_refill, but looks at every page: before the heap says NULL. cost  linear in the number of pages. */
 bool ka_slab_take_any(ka_slabs *slabs, unsigned class, unsigned max, ka_slab_batch *out);
 

@@ -16,6 +16,7 @@ static void magazine_grow(ka_heap *heap, ka_magazines *m, unsigned number)
 {
     ka_heap_magazines_answer(heap, m);
     ka_heap_magazines_tend(heap, m, number);
+    ka_magazine_mark_empty(m, number);
     ka_magazine_widen(m, number);
 }
 

@@ -70,6 +70,8 @@ static void *block_from_magazine(ka_heap *heap, unsigned number)
     if (m != NULL) {
         ka_heap_magazines_answer(heap, m);
         block = ka_magazine_pop(m, number);
+        if (block == NULL)
+            ka_magazine_mark_empty(m, number);
         ka_slab_batch batch;
         if (block == NULL && ka_heap_slabs_take(heap, number - 1, ka_magazine_refill_count(m, number), false, &batch)) {
             ka_heap_count_out(heap, (size_t)ka_count_bits(batch.bits) * batch.size);
@@ -207,7 +209,7 @@ void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const 
             if (m->top[number] == m->end[number])
                 ka_magazine_widen(m, number);
             if (m->top[number] == m->end[number] && m->top[number] != m->bottom[number])
-                ka_heap_magazine_flush_half(heap, m, number, site);
+                ka_heap_magazine_flush_half(heap, m, number, site), ka_magazine_mark_full(m, number);
             placed = ka_magazine_push(m, number, block);
         }
         ka_heap_slot_give(heap, slot, m);

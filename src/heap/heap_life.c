@@ -95,6 +95,7 @@ bool ka_heap_init(ka_heap *heap, const ka_heap_options *options)
     heap->scattered = options->scattered;
     heap->unaligned = options->unaligned;
     heap->cross_call = options->cross_call;
+    heap->compact = options->compact;
     heap->hardened = options->hardened;
     heap->zeroed = options->zeroed && !heap->has_source;
     heap->page_shift = page_shift;

@@ -110,6 +110,8 @@ static kept kept_now(ka_heap *heap)
             continue;
         for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
             uint32_t length = ka_magazine_length(m, ka_magazine_of_class(class));
+            if (length > MAGAZINE_SLOTS)
+                continue; /* the array is just moving */
             k.blocks += length;
             k.bytes += (size_t)length * heap->table->classes.of[class].size;
         }
@@ -174,7 +176,9 @@ static const char *check_magazine(const ka_heap *heap, const ka_magazines *m, un
 {
     if (m->bottom[number][-1] != NULL)
         return "no NULL stands below a magazine's bottom";
-    if (m->top[number] < m->bottom[number] || m->top[number] > m->end[number] || m->end[number] > m->limit[number])
+    size_t room = number == 0 ? 0 : ka_magazine_room(m, number);
+    if (m->top[number] < m->bottom[number] || m->top[number] > m->end[number] ||
+        m->end[number] > m->bottom[number] + room)
         return "a magazine's top or end lies outside of it";
     for (void **slot = m->bottom[number]; slot < m->top[number]; slot++) {
         const ka_segment *segment = ka_heap_segment_of(heap, *slot);

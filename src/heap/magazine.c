@@ -7,6 +7,7 @@
 #define MAGAZINE_BLOCKS   64u                 /* so many, */
 #define MAGAZINE_MOST     ((size_t)256 << 10) /* if that is no more; */
 #define MAGAZINE_MIN_SLOT ((size_t)1 << 20)   /* and nothing where a slot's share is smaller */
+#define IDLE_CLASSES      16u                 /* are looked at before memory is committed */
 #define PARKED_BYTES      ((size_t)16 << 20)
 
 static void *nothing[1];
@@ -101,10 +102,16 @@ static size_t magazine_limit(const ka_heap *heap, size_t bytes, unsigned class)
     return ka_min(ka_min(bytes, most) / size, MAGAZINE_SLOTS);
 }
 
+/* How many slots each array begins with apart from its room, with the NULL. */
+static size_t slots_apart(const ka_heap *heap)
+{
+    return heap->compact ? KA_MAGAZINE_APART + 1 : 0;
+}
+
 /* Slots for all magazines, and for each the NULL below its bottom. */
 static size_t slots_needed(const ka_heap *heap, size_t bytes)
 {
-    size_t slots = 1;
+    size_t slots = 1 + KA_CLASS_COUNT * slots_apart(heap);
     for (unsigned class = 0; class < KA_CLASS_COUNT; class++)
         slots += magazine_limit(heap, bytes, class) + 1;
     return slots;
@@ -127,12 +134,14 @@ static size_t slot_bytes(const ka_heap *heap, unsigned slot)
     return share < MAGAZINE_MIN_SLOT ? 0 : ka_min(share / 4 / KA_CLASS_COUNT, MAGAZINE_MOST);
 }
 
-static void magazine_set(ka_magazines *m, unsigned number, void **slots, size_t limit)
+/* An array that begins at `slots`, with room for `limit` blocks from `room` on. Returns where the room ends. */
+static void **magazine_set(ka_magazines *m, unsigned number, void **slots, void **room, size_t limit)
 {
     slots[0] = NULL;
     m->top[number] = m->bottom[number] = slots + 1;
     m->end[number] = slots + 1 + ka_min(limit, MAGAZINE_START);
-    m->limit[number] = slots + 1 + limit;
+    m->limit[number] = room + 1 + limit;
+    return m->limit[number];
 }
 
 /* A run for `ahead` bytes and the slots; NULL if there is no memory. */
@@ -161,8 +170,10 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
     m->run_pages = pages;
     ka_clear(m->parked_count, sizeof m->parked_count);
     m->drains = ka_load_relaxed_32(&heap->drains);
-    m->parked_pages = m->park_hand = m->rounds = 0;
+    m->parked_pages = m->park_hand = m->rounds = m->idle_hand = 0;
     ka_clear(m->used, sizeof m->used);
+    ka_clear(m->emptied, sizeof m->emptied);
+    ka_clear(m->filled, sizeof m->filled);
     ka_clear(m->parked_seen, sizeof m->parked_seen);
     m->outside = m->outside_top = 0;
     m->parked_most = (uint32_t)(ka_min(slot_share(heap, slot) / 16, PARKED_BYTES) >> heap->page_shift);
@@ -170,12 +181,12 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
     for (unsigned size = 1; size <= KA_MAGAZINE_TABLE; size++)
         m->number_of[size] = (uint8_t)ka_magazine_of_class(ka_class_of(size));
     size_t bytes = slot_bytes(heap, slot);
-    magazine_set(m, 0, slots++, 0);
-    for (unsigned class = 0; class < KA_CLASS_COUNT; class++) {
-        size_t limit = magazine_limit(heap, bytes, class);
-        magazine_set(m, ka_magazine_of_class(class), slots, limit);
-        slots += limit + 1;
-    }
+    size_t apart = slots_apart(heap);
+    void **room = slots + KA_CLASS_COUNT * apart;
+    room = magazine_set(m, 0, room, room, 0);
+    for (unsigned class = 0; class < KA_CLASS_COUNT; class++, slots += apart)
+        room = magazine_set(m, ka_magazine_of_class(class), apart != 0 ? slots : room, room,
+                            magazine_limit(heap, bytes, class));
     uintptr_t none = (uintptr_t)&ka_no_magazines;
     return ka_cas_ptr(&heap->magazines[slot], &none, (uintptr_t)m);
 }
@@ -279,8 +290,8 @@ void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number
 static void magazine_narrow(ka_magazines *m, unsigned number)
 {
     void **bottom = m->bottom[number];
-    size_t width = (size_t)(m->end[number] - bottom), limit = (size_t)(m->limit[number] - bottom);
-    size_t least = ka_max(ka_min(limit, MAGAZINE_START), ka_magazine_length(m, number));
+    size_t width = (size_t)(m->end[number] - bottom);
+    size_t least = ka_max(ka_min(ka_magazine_room(m, number), MAGAZINE_START), ka_magazine_length(m, number));
     m->end[number] = bottom + ka_max(width / 2, least);
 }
 
@@ -435,6 +446,59 @@ void ka_heap_magazines_tend_one(ka_heap *heap, ka_magazines *m)
         parked_tend(heap, m, class);
 }
 
+static bool magazine_release(ka_heap *heap, ka_magazines *m, unsigned number)
+{
+    unsigned class = number - 1;
+    if (ka_load_relaxed_32(&heap->table->slabs[class]) == 0)
+        return false;
+    ka_heap_blocks_put(heap, class, m->bottom[number], ka_magazine_length(m, number), NULL);
+    ka_magazine_set_top(m, number, m->bottom[number]);
+    magazine_narrow(m, number);
+    return ka_heap_slabs_end(heap, class);
+}
+
+/* Classes that ran full since the last time: at least half a magazine was freed, which pays for it. */
+static bool filled_release(ka_heap *heap, ka_magazines *m)
+{
+    bool any = false;
+    for (unsigned i = 0; i < sizeof m->filled / sizeof m->filled[0]; i++) {
+        for (uint64_t bits = m->filled[i]; bits != 0; bits &= bits - 1)
+            any |= magazine_release(heap, m, i * 64 + ka_lowest_bit(bits));
+        m->filled[i] = 0;
+    }
+    return any;
+}
+
+/* Some of the classes, or all; those that ran empty since they were last looked at are passed over. */
+static bool unused_release(ka_heap *heap, ka_magazines *m, bool all)
+{
+    bool any = false;
+    for (unsigned i = 0; i < (all ? KA_CLASS_COUNT : IDLE_CLASSES); i++) {
+        unsigned number = ka_magazine_of_class(m->idle_hand);
+        uint64_t *emptied = &m->emptied[number / 64], bit = UINT64_C(1) << number % 64;
+        if (all || (*emptied & bit) == 0)
+            any |= magazine_release(heap, m, number);
+        *emptied &= ~bit;
+        m->idle_hand = (m->idle_hand + 1) % KA_CLASS_COUNT;
+    }
+    return any;
+}
+
+bool ka_heap_idle_release(ka_heap *heap, bool all)
+{
+    bool any = false;
+    ka_port_pin_state pin = ka_port_pin();
+    unsigned slot = ka_port_slot();
+    ka_magazines *m = ka_heap_slot_take(heap, slot);
+    if (m != NULL) {
+        any = filled_release(heap, m);
+        any |= unused_release(heap, m, all);
+        ka_heap_slot_give(heap, slot, m);
+    }
+    ka_port_unpin(pin);
+    return any;
+}
+
 /* ---- flush and retire ---- */
 
 void ka_heap_magazines_empty(ka_heap *heap, ka_magazines *m)
@@ -443,7 +507,7 @@ void ka_heap_magazines_empty(ka_heap *heap, ka_magazines *m)
         unsigned number = ka_magazine_of_class(class);
         ka_heap_blocks_put(heap, class, m->bottom[number], ka_magazine_length(m, number), NULL);
         ka_magazine_set_top(m, number, m->bottom[number]);
-        m->end[number] = m->bottom[number] + ka_min((size_t)(m->limit[number] - m->bottom[number]), MAGAZINE_START);
+        m->end[number] = m->bottom[number] + ka_min(ka_magazine_room(m, number), MAGAZINE_START);
     }
     parked_release_all(heap, m);
 }

@@ -5,7 +5,8 @@
  *                      bottom                    top            end       limit
  *
  * Below the bottom stands a NULL, so that one load answers both "is there a block" and "which". A push stops at `end`,
- * which moves up to `limit` while the class is in use: an idle class keeps little.
+ * which moves up to `limit` while the class is in use: an idle class keeps little. In a compact heap, where memory is what is
+ * touched, the arrays of all classes begin with few slots each, side by side; one that grows moves to where it has room.
  *
  * Who uses the magazines of a CPU marks them busy first, and only then reads `top`: a count that was loaded before the
  * mark would let a handler in between take the same slot. A handler that finds the mark set leaves them alone and works
@@ -27,6 +28,9 @@
 /* Arrays by number: 1 + the class; number 0 stands for what is no class, and is always empty and always full. */
 #define KA_MAGAZINE_COUNT (KA_CLASS_COUNT + 1)
 
+/* With so many slots the arrays of a compact heap begin. */
+#define KA_MAGAZINE_APART 32u
+
 /* Runs that were freed on this CPU, a few of each length, for requests of the same length: a run costs a search. So
  * that lengths meet again, those above 16 pages are rounded up to eight to a doubling, as classes are. */
 #define KA_PARK_LENGTHS (8u + 5u * 8u) /* 1 to 8 pages, and five doublings: up to 256 */
@@ -43,15 +47,18 @@ typedef struct ka_magazines {
     uint32_t run_pages; /* the run that the slots, and perhaps this record, lie in */
     void *run;
     void **bottom[KA_MAGAZINE_COUNT];
-    void **limit[KA_MAGAZINE_COUNT];
+    void **limit[KA_MAGAZINE_COUNT];             /* of its room, which begins with a NULL at the limit of the one before */
     void *parked[KA_PARK_LENGTHS][KA_PARK_EACH]; /* the newest last */
     uint8_t parked_count[KA_PARK_LENGTHS];
     uint32_t parked_pages;                       /* of all of them */
     uint32_t parked_most;                        /* and at most so many */
     uint32_t park_hand;                          /* the length that gives way next */
+    uint32_t idle_hand;                          /* the class that is looked at next; see ka_heap_idle_release */
     uint32_t drains;                             /* of the heap's, when these were last asked to be empty */
     struct ka_magazines *next_retired;
     uint64_t used[(KA_MAGAZINE_COUNT + 63) / 64]; /* by number: ran empty or full since they were last looked after */
+    uint64_t emptied[(KA_MAGAZINE_COUNT + 63) / 64]; /* ran empty since ka_heap_idle_release looked, */
+    uint64_t filled[(KA_MAGAZINE_COUNT + 63) / 64];  /* or full */
     uint32_t rounds;                             /* counts the slow ways; see ka_heap_magazines_tend */
     uintptr_t outside, outside_top;              /* see ka_heap_count_out; what it was at most since it was 0 */
     void *parked_seen[KA_PARK_LENGTHS];          /* the oldest of each length at that time */
@@ -91,15 +98,22 @@ static inline uint32_t ka_park_pages(unsigned index)
     return ka_park_pages_of[index];
 }
 
-/* Only the owner moves `top`; statistics look at it from other CPUs. */
+/* Only the owner moves `top`, and seldom `bottom`; statistics look at them from other CPUs. */
 static inline void ka_magazine_set_top(ka_magazines *m, unsigned number, void **top)
 {
     ka_store_relaxed_slot(&m->top[number], top);
 }
 
+/* How many blocks it may hold at most. number: not 0 */
+static inline size_t ka_magazine_room(const ka_magazines *m, unsigned number)
+{
+    return (size_t)(m->limit[number] - m->limit[number - 1]) - 1;
+}
+
+/* For statistics of magazines that others use it may be nonsense while an array moves. */
 static inline uint32_t ka_magazine_length(const ka_magazines *m, unsigned number)
 {
-    return (uint32_t)(ka_load_relaxed_slot(&m->top[number]) - m->bottom[number]);
+    return (uint32_t)(ka_load_relaxed_slot(&m->top[number]) - ka_load_relaxed_slot(&m->bottom[number]));
 }
 
 /* The newest block, or NULL. The magazines are busy by the caller. */
@@ -123,12 +137,32 @@ static inline bool ka_magazine_push(ka_magazines *m, size_t number, void *block)
     return true;
 }
 
+/* It ran empty: somebody wants such blocks. Or full: nobody does. */
+static inline void ka_magazine_mark_empty(ka_magazines *m, unsigned number)
+{
+    m->emptied[number / 64] |= UINT64_C(1) << number % 64;
+}
+
+static inline void ka_magazine_mark_full(ka_magazines *m, unsigned number)
+{
+    m->filled[number / 64] |= UINT64_C(1) << number % 64;
+}
+
 /* Lets the magazine keep more, up to its limit. */
 static inline void ka_magazine_widen(ka_magazines *m, unsigned number)
 {
-    size_t width = (size_t)(m->end[number] - m->bottom[number]);
-    size_t limit = (size_t)(m->limit[number] - m->bottom[number]);
-    m->end[number] = m->bottom[number] + (width * 2 < limit ? width * 2 : limit);
+    void **bottom = m->bottom[number], **room = m->limit[number - 1] + 1;
+    size_t width = (size_t)(m->end[number] - bottom) * 2, most = ka_magazine_room(m, number);
+    if (KA_UNLIKELY(bottom != room && width > KA_MAGAZINE_APART)) {
+        uint32_t length = ka_magazine_length(m, number);
+        room[-1] = NULL;
+        for (uint32_t i = 0; i < length; i++)
+            room[i] = bottom[i];
+        ka_store_relaxed_slot(&m->bottom[number], room);
+        ka_magazine_set_top(m, number, room + length);
+        bottom = room;
+    }
+    m->end[number] = bottom + (width < most ? width : most);
 }
 
 #endif

@@ -2,6 +2,9 @@
  * source. The theory is at the head of heap.c. */
 #include "heap/core.h"
 
+#define END_SLABS      4u  /* looked at by ka_heap_slabs_end */
+#define LONG_PAGES     32u /* so long a run is worth some trouble before it is committed */
+
 typedef struct request {
     uint32_t count, align; /* pages */
     ka_flags flags;
@@ -50,6 +53,24 @@ static bool trim_is_due(const ka_heap *heap)
     return touched > used && touched - used > (heap->keep >> heap->page_shift) + used / 4;
 }
 
+/* A long run is about to be committed for want of one that is free in one piece: as many free pages in shorter pieces go
+ * back, so that the process does not become larger. It costs page faults or the like later, so only so often that all
+ * of them together are half of what was ever used. */
+static void pages_exchange(ka_heap *heap, const request *r)
+{
+    uintptr_t exchanged = heap->table->exchanged + r->count;
+    if (!heap->compact || r->count < LONG_PAGES || !ka_heap_may_sleep(r->flags) || heap->low_water != NULL ||
+        exchanged > ka_load_relaxed_ptr(&heap->pages_used) / 2)
+        return;
+    uint32_t at = 0, left = r->count;
+    KA_HEAP_EACH_SEGMENT (heap, segment, at) {
+        ka_runs_stats census;
+        ka_runs_census(&segment->runs, &census);
+        left -= ka_runs_trim(&segment->runs, census.free_committed - (uint32_t)ka_min(census.free_committed, left));
+    }
+    heap->table->exchanged = exchanged - left; /* a guess if several do it at once */
+}
+
 /* Whether a segment that is made now is sure to serve the request. */
 static bool new_segment_serves(const ka_heap *heap, const request *r)
 {
@@ -57,8 +78,8 @@ static bool new_segment_serves(const ka_heap *heap, const request *r)
     return !heap->unaligned || (size_t)r->count + r->align - 1 <= pages;
 }
 
-/* A run on this node, or on any, by every means but other nodes. What this CPU has parked is used before more memory
- * is. */
+/* A run on this node, or on any, by every means but other nodes. What this CPU has parked, or holds without use, serves
+ * before more memory does. */
 static uint32_t pages_claim_on(ka_heap *heap, const request *r, uint32_t node, ka_segment **in)
 {
     unsigned how = ka_heap_run_flags(heap, r->flags);
@@ -66,8 +87,12 @@ static uint32_t pages_claim_on(ka_heap *heap, const request *r, uint32_t node, k
     uint32_t page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
     while (page == KA_NO_PAGE && ka_heap_unpark_for(heap, r->count))
         page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
-    if (page == KA_NO_PAGE)
+    if (page == KA_NO_PAGE && (how & KA_RUNS_COMMIT) != 0 && ka_heap_idle_release(heap, r->count >= LONG_PAGES))
+        page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
+    if (page == KA_NO_PAGE) {
+        pages_exchange(heap, r);
         page = pages_claim_here(heap, r, how, node, in, &refused);
+    }
     while (page == KA_NO_PAGE && !refused && new_segment_serves(heap, r) &&
            ka_heap_segment_make(heap, r->flags, node))
         page = pages_claim_here(heap, r, how, node, in, &refused);
@@ -128,6 +153,20 @@ static bool slab_end(ka_heap *heap, ka_segment *segment, uint32_t page, unsigned
     ka_fetch_add_32(&heap->table->slabs[class], UINT32_MAX);
     ka_heap_pages_release(heap, segment, page, ka_runs_length(&segment->runs, page));
     return true;
+}
+
+bool ka_heap_slabs_end(ka_heap *heap, unsigned class)
+{
+    bool any = false;
+    uint32_t at = 0, left = END_SLABS;
+    KA_HEAP_EACH_SEGMENT (heap, segment, at) {
+        for (uint32_t page = ka_slab_hinted(&segment->slabs, class, 0); page != KA_NO_PAGE && left > 0;
+             page = ka_slab_hinted(&segment->slabs, class, page + 1), left--) {
+            bool there = ka_load_relaxed_32(&segment->slabs.pages[page]) == ka_page_slab(class, 0);
+            any |= there && slab_end(heap, segment, page, class);
+        }
+    }
+    return any;
 }
 
 bool ka_heap_break_up(ka_heap *heap)

@@ -77,6 +77,7 @@ typedef struct ka_heap_table {
     uint32_t park_pages;     /* longer runs are not parked */
     uint32_t round_pages;    /* longer runs are not rounded up; never changes: a block's length follows from its size */
     uintptr_t count_most;    /* so many bytes each CPU counts by itself; see ka_heap_count_out */
+    uintptr_t exchanged;     /* pages; see pages_exchange */
     char apart[64];
     uint32_t slabs[KA_CLASS_COUNT]; /* how many of each class */
 } ka_heap_table;

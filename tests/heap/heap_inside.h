@@ -31,7 +31,8 @@ static inline inside inside_of(const ka_heap *heap, size_t size)
 {
     ka_magazines *m = ka_heap_magazines(heap);
     unsigned number = ka_magazine_of_class(ka_class_of(size));
-    return (inside){ &m->top[number], m->bottom[number], m->end[number], m->limit[number] };
+    return (inside){ &m->top[number], m->bottom[number], m->end[number],
+                     m->bottom[number] + ka_magazine_room(m, number) };
 }
 
 static inline size_t inside_length(inside in)

@@ -47,6 +47,7 @@ static void close_heap(void)
 static void idle_classes_shrink(void)
 {
     open_heap();
+    KIT_CHECK(ka_heap_commit(&heap, 8 * MIB) >= 8 * MIB); /* before memory is committed idle classes go back at once */
     surge(64, 2000);
     surge(320, 500);
     void *run = ka_heap_alloc(&heap, 40000, 16, 0);
