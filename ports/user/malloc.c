@@ -342,9 +342,13 @@ EXPORT void *reallocarray(void *block, size_t count, size_t size)
     return multiply(count, size, &bytes) ? realloc(block, bytes) : fail();
 }
 
+/* Some programs ask at each call. */
 EXPORT size_t malloc_usable_size(void *block)
 {
-    return block == NULL || heap.table == NULL ? 0 : ka_heap_usable(&heap, block);
+    unsigned number = ka_heap_number_of(&heap, block);
+    if (KA_LIKELY(number != 0))
+        return heap.table->classes.of[number - 1].size;
+    return block == NULL || heap.table == NULL ? 0 : ka_heap_run_usable(&heap, block);
 }
 
 static void *allocate_aligned(size_t align, size_t size)

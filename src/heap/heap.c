@@ -35,8 +35,9 @@
  * more than there are CPUs keep half as much together: each twice as many a quarter, down to nothing.
  *
  * Use. An array of the magazines may hold twice as many each time that it runs empty or full, and half as many when it
- * did neither while the others did: its older half goes back then (ka_heap_magazines_tend). What a CPU keeps that does
- * nothing at all comes back by ka_heap_drain, ka_heap_flush_slot, or at a thread's end.
+ * did neither while the others did: its older half goes back then (ka_heap_magazines_tend). Before memory is committed
+ * those that nobody asks for are emptied (ka_heap_idle_release). What a CPU keeps that does nothing at all comes back by
+ * ka_heap_drain, ka_heap_flush_slot, or at a thread's end.
  *
  * Segments. One range, further ranges that the caller claims, or segments that the source gives and takes back one by
  * one: table.h and scatter.c.
@@ -208,8 +209,10 @@ void ka_heap_block_free_slow(ka_heap *heap, unsigned number, void *block, const 
             ka_heap_magazines_tend(heap, m, number);
             if (m->top[number] == m->end[number])
                 ka_magazine_widen(m, number);
-            if (m->top[number] == m->end[number] && m->top[number] != m->bottom[number])
-                ka_heap_magazine_flush_half(heap, m, number, site), ka_magazine_mark_full(m, number);
+            if (m->top[number] == m->end[number] && m->top[number] != m->bottom[number]) {
+                ka_heap_magazine_flush_half(heap, m, number, site);
+                ka_magazine_mark_full(m, number);
+            }
             placed = ka_magazine_push(m, number, block);
         }
         ka_heap_slot_give(heap, slot, m);

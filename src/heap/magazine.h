@@ -5,8 +5,8 @@
  *                      bottom                    top            end       limit
  *
  * Below the bottom stands a NULL, so that one load answers both "is there a block" and "which". A push stops at `end`,
- * which moves up to `limit` while the class is in use: an idle class keeps little. In a compact heap, where memory is what is
- * touched, the arrays of all classes begin with few slots each, side by side; one that grows moves to where it has room.
+ * which moves up to `limit` while the class is in use: an idle class keeps little. In a compact heap, where memory is
+ * what is touched, the arrays begin with few slots each, side by side; one that grows moves to where it has room.
  *
  * Who uses the magazines of a CPU marks them busy first, and only then reads `top`: a count that was loaded before the
  * mark would let a handler in between take the same slot. A handler that finds the mark set leaves them alone and works
@@ -47,7 +47,7 @@ typedef struct ka_magazines {
     uint32_t run_pages; /* the run that the slots, and perhaps this record, lie in */
     void *run;
     void **bottom[KA_MAGAZINE_COUNT];
-    void **limit[KA_MAGAZINE_COUNT];             /* of its room, which begins with a NULL at the limit of the one before */
+    void **limit[KA_MAGAZINE_COUNT];             /* of its room: from the NULL at the limit before */
     void *parked[KA_PARK_LENGTHS][KA_PARK_EACH]; /* the newest last */
     uint8_t parked_count[KA_PARK_LENGTHS];
     uint32_t parked_pages;                       /* of all of them */

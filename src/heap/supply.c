@@ -2,8 +2,8 @@
  * source. The theory is at the head of heap.c. */
 #include "heap/core.h"
 
-#define END_SLABS      4u  /* looked at by ka_heap_slabs_end */
-#define LONG_PAGES     32u /* so long a run is worth some trouble before it is committed */
+#define END_SLABS  4u  /* looked at by ka_heap_slabs_end */
+#define LONG_PAGES 32u /* so long a run is worth some trouble before it is committed */
 
 typedef struct request {
     uint32_t count, align; /* pages */
@@ -93,8 +93,7 @@ static uint32_t pages_claim_on(ka_heap *heap, const request *r, uint32_t node, k
         pages_exchange(heap, r);
         page = pages_claim_here(heap, r, how, node, in, &refused);
     }
-    while (page == KA_NO_PAGE && !refused && new_segment_serves(heap, r) &&
-           ka_heap_segment_make(heap, r->flags, node))
+    while (page == KA_NO_PAGE && !refused && new_segment_serves(heap, r) && ka_heap_segment_make(heap, r->flags, node))
         page = pages_claim_here(heap, r, how, node, in, &refused);
     return page;
 }

@@ -33,7 +33,6 @@ static bool fill_heap(void)
     large = ka_heap_alloc(&heap, 100000, 16, 0);
     if (freed == NULL || large == NULL)
         return false;
-    ka_heap_free(&heap, freed, 64, 16);
     ka_tagged_init(&network, &heap.allocator, "network", &tags);
     ka_tagged_init(&disk, &heap.allocator, "disk", &tags);
     return ka_alloc(&network.allocator, 1500, 16, 0) != NULL;
@@ -91,6 +90,7 @@ int main(void)
     if (!ka_user_heap_init(&heap, "looked at", (size_t)1 << 26) || !ka_heap_init(&hardened, &options) || !fill_heap() ||
         !fill_cache_and_reserve() || !fill_region() || !fill_hardened())
         return 1;
+    ka_heap_free(&heap, freed, 64, 16); /* stays in the magazine, as nothing is committed any more */
     look_here();
     return 0;
 }
