@@ -98,9 +98,9 @@ size_t ka_heap_delayed_bytes(const ka_heap *heap, size_t *blocks);
  * or its magazines are busy. */
 bool ka_heap_unpark_for(ka_heap *heap, uint32_t pages);
 
-/* Before more memory is committed: what this CPU's idle magazines hold, or all of them, goes back into the slabs, and
- * slabs that are empty then are ended, the last one of a class, too. Whether pages became free. */
-bool ka_heap_idle_release(ka_heap *heap, bool all);
+/* Before more memory is committed: what this CPU's idle magazines hold goes back into the slabs, and slabs that are empty
+ * then are ended, the last one of a class, too. Whether pages became free. */
+bool ka_heap_idle_release(ka_heap *heap);
 
 /* Ends the empty ones of a few slabs of the class that have free blocks. Whether there was one. Any context. */
 bool ka_heap_slabs_end(ka_heap *heap, unsigned class);

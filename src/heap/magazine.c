@@ -469,14 +469,14 @@ static bool filled_release(ka_heap *heap, ka_magazines *m)
     return any;
 }
 
-/* Some of the classes, or all; those that ran empty since they were last looked at are passed over. */
-static bool unused_release(ka_heap *heap, ka_magazines *m, bool all)
+/* Some of the classes; those that ran empty since they were last looked at are passed over. */
+static bool unused_release(ka_heap *heap, ka_magazines *m)
 {
     bool any = false;
-    for (unsigned i = 0; i < (all ? KA_CLASS_COUNT : IDLE_CLASSES); i++) {
+    for (unsigned i = 0; i < IDLE_CLASSES; i++) {
         unsigned number = ka_magazine_of_class(m->idle_hand);
         uint64_t *emptied = &m->emptied[number / 64], bit = UINT64_C(1) << number % 64;
-        if (all || (*emptied & bit) == 0)
+        if ((*emptied & bit) == 0)
             any |= magazine_release(heap, m, number);
         *emptied &= ~bit;
         m->idle_hand = (m->idle_hand + 1) % KA_CLASS_COUNT;
@@ -484,7 +484,7 @@ static bool unused_release(ka_heap *heap, ka_magazines *m, bool all)
     return any;
 }
 
-bool ka_heap_idle_release(ka_heap *heap, bool all)
+bool ka_heap_idle_release(ka_heap *heap)
 {
     bool any = false;
     ka_port_pin_state pin = ka_port_pin();
@@ -492,7 +492,7 @@ bool ka_heap_idle_release(ka_heap *heap, bool all)
     ka_magazines *m = ka_heap_slot_take(heap, slot);
     if (m != NULL) {
         any = filled_release(heap, m);
-        any |= unused_release(heap, m, all);
+        any |= unused_release(heap, m);
         ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);

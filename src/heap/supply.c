@@ -3,7 +3,7 @@
 #include "heap/core.h"
 
 #define END_SLABS  4u  /* looked at by ka_heap_slabs_end */
-#define LONG_PAGES 32u /* so long a run is worth some trouble before it is committed */
+#define LONG_PAGES 32u /* so long a run may be exchanged; idle blocks seldom make one */
 
 typedef struct request {
     uint32_t count, align; /* pages */
@@ -55,12 +55,12 @@ static bool trim_is_due(const ka_heap *heap)
 
 /* A long run is about to be committed for want of one that is free in one piece: as many free pages in shorter pieces go
  * back, so that the process does not become larger. It costs page faults or the like later, so only so often that all
- * of them together are half of what was ever used. */
+ * of them together are an eighth of what is in use. */
 static void pages_exchange(ka_heap *heap, const request *r)
 {
     uintptr_t exchanged = heap->table->exchanged + r->count;
     if (!heap->compact || r->count < LONG_PAGES || !ka_heap_may_sleep(r->flags) || heap->low_water != NULL ||
-        exchanged > ka_load_relaxed_ptr(&heap->pages_used) / 2)
+        exchanged > ka_load_relaxed_ptr(&heap->pages_used) / 8)
         return;
     uint32_t at = 0, left = r->count;
     KA_HEAP_EACH_SEGMENT (heap, segment, at) {
@@ -87,7 +87,7 @@ static uint32_t pages_claim_on(ka_heap *heap, const request *r, uint32_t node, k
     uint32_t page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
     while (page == KA_NO_PAGE && ka_heap_unpark_for(heap, r->count))
         page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
-    if (page == KA_NO_PAGE && (how & KA_RUNS_COMMIT) != 0 && ka_heap_idle_release(heap, r->count >= LONG_PAGES))
+    if (page == KA_NO_PAGE && (how & KA_RUNS_COMMIT) != 0 && r->count < LONG_PAGES && ka_heap_idle_release(heap))
         page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
     if (page == KA_NO_PAGE) {
         pages_exchange(heap, r);
