@@ -91,7 +91,7 @@ static merged merged_around(const ka_region *region, const range *r, uint32_t g,
 }
 
 /* What the blocks that wait make of the statistics, once merged. */
-static void stats_add_waiting(const ka_region *region, ka_stats *stats)
+static KA_NOINLINE void stats_add_waiting(const ka_region *region, ka_stats *stats)
 {
     const range *r = &region->ranges[0];
     for (uint32_t n = 1; n <= region->rows; n++)
