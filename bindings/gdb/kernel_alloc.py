@@ -525,10 +525,9 @@ class Region:
     def __init__(self, value):
         self.value = value
         self.address = int(value.address)
-        rows, length = int(value["rows"]), int(value["row_bytes"]) // 4  # of blocks that wait, before `heads`
-        heads = int(value["ranges"][0]["heads"])
-        row_numbers = numbers(heads - 4 * rows * length, rows * length, 4)  # each row's first number is no granule
-        self.waiting = {g for at, g in enumerate(row_numbers) if at % max(length, 1)} - {0}
+        rows, length = int(value["rows"]), int(value["row_length"])  # of blocks that wait
+        below = int(value["ranges"][0]["heads"]) - 4 * rows * (1 + length)
+        self.waiting = set(numbers(below, rows * length, 4)) - {0}
 
     def range_blocks(self, r):
         count, base = int(r["granules"]), int(r["base"])

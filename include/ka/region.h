@@ -36,7 +36,7 @@ typedef struct ka_region_range {
     uint16_t summary;   /* words of `map` that are not zero */
     uint64_t *starts;   /* a bit for each granule: a block starts here */
     uint64_t *ends;     /* a bit for each granule: a free block's first or last */
-    uint32_t *heads;    /* for each bin the first free block's granule, or 0; before them a row for each waiting size */
+    uint32_t *heads;    /* for each bin the first free block's granule, or 0; below, what waits: see region_range.h */
     uint64_t map[KA_REGION_MAP_WORDS]; /* bins that are not empty */
     size_t size;        /* bytes claimed, the record included */
 } ka_region_range;
@@ -45,9 +45,9 @@ typedef struct ka_region {
     ka_allocator allocator; /* the interface; pass &region.allocator to ka_alloc and friends */
     size_t rows;            /* sizes of which freed blocks may wait, in the only range; else 0 */
     void *last;             /* the block that waited and was handed out last */
-    size_t last_size;       /* its granules if it is known to be live and its row to have room; else 0 */
+    size_t last_down;       /* minus its granules if it is known to be live and its row to have room; else 0 */
     uint32_t only_granules; /* those of the only range; 0 if there is none or more than one */
-    uint32_t row_bytes;     /* of each row: its top's index, then places */
+    uint32_t row_length;    /* of each row: 0, then places */
     bool refilling, merging;
     uint16_t best[2 * KA_CFG_REGION_RANGES]; /* a tournament of the ranges' highest bins */
     uint16_t range_count;

@@ -288,13 +288,13 @@ static KA_NOINLINE void *region_take(ka_region *region, uint32_t n, size_t align
     }
 }
 
-/* The last block of a row, of n granules at g, becomes a live one. */
-static KA_ALWAYS_INLINE void *waiting_lend(ka_region *region, uint32_t *row, uint32_t top, uint32_t g, size_t n)
+/* The last block of a row, of `more` granules and one at g, becomes a live one. */
+static KA_ALWAYS_INLINE void *waiting_lend(ka_region *region, uint32_t *top, uint32_t g, size_t more)
 {
-    row[top] = 0;
-    row[0]--;
-    live_add(region, n);
-    region->last_size = n;
+    *waiting_at(region, (int32_t)*top) = 0;
+    --*top;
+    live_add(region, more + 1);
+    region->last_down = ~more;
     return region->last = block_at(&region->ranges[0], g);
 }
 
@@ -303,9 +303,9 @@ static void *waiting_take(ka_region *region, size_t n, size_t align)
 {
     if (n > region->rows)
         return NULL;
-    uint32_t *row = waiting_row(region, n), top = row[0], g = row[top];
+    uint32_t *top = waiting_top(region, n), g = *waiting_at(region, (int32_t)*top);
     bool fits = g != 0 && (granule_address(&region->ranges[0], g) & (align - 1)) == 0;
-    return fits ? waiting_lend(region, row, top, g, n) : NULL;
+    return fits ? waiting_lend(region, top, g, n - 1) : NULL;
 }
 
 /* Asks for more memory. Never from within itself; true only if the region has grown. */
@@ -393,15 +393,15 @@ static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size
 
 static KA_ALWAYS_INLINE void *region_alloc(ka_region *region, size_t size, size_t align, ka_flags flags)
 {
-    size_t n = (size - 1) / KA_REGION_GRANULE + 1; /* huge for size 0 */
+    size_t more = (size - 1) / KA_REGION_GRANULE; /* granules but the first; huge for size 0 */
     if (KA_UNLIKELY(align != KA_REGION_GRANULE && (align - 1 >= KA_REGION_GRANULE || (align & (align - 1)) != 0)))
         return region_alloc_slow(region, size, align, flags);
-    if (n <= region->rows) {
-        uint32_t *row = waiting_row(region, n), top = row[0], g = row[top];
+    if (more < region->rows) {
+        uint32_t *top = waiting_at(region, (ptrdiff_t)~more), g = *waiting_at(region, (int32_t)*top);
         if (g != 0)
-            return waiting_lend(region, row, top, g, n);
+            return waiting_lend(region, top, g, more);
     }
-    return region_alloc_usual(region, size, align, flags, n);
+    return region_alloc_usual(region, size, align, flags, more + 1);
 }
 
 void *ka_region_alloc(ka_region *region, size_t size, size_t align)
@@ -441,14 +441,15 @@ static KA_ALWAYS_INLINE waits block_wait(ka_region *region, uint32_t g, size_t n
 {
     if (n > region->rows)
         return WAITS_NOT;
-    uint32_t *row = waiting_row(region, n), top = row[0] + 1;
-    if (KA_UNLIKELY(row_has(region, row, g)))
+    uint32_t *top = waiting_top(region, n);
+    ptrdiff_t row = row_index(region, n), next = (int32_t)*top + 1;
+    if (KA_UNLIKELY(row_has(region, waiting_at(region, row), g)))
         return WAITS_ALREADY;
-    if (top * sizeof *row == region->row_bytes)
+    if (next == row + (ptrdiff_t)region->row_length)
         return WAITS_NOT;
-    row[top] = g;
-    row[0] = top;
-    region->last_size = 0; /* the room for that one may be gone */
+    *waiting_at(region, next) = g;
+    ++*top;
+    region->last_down = 0; /* the room for that one may be gone */
     return WAITS;
 }
 
@@ -468,7 +469,7 @@ static void block_drop(ka_region *region, range *r, uint32_t g, uint32_t n, cons
 static void block_free(ka_region *region, const range *r, uint32_t g, uint32_t n, const void *site)
 {
     if (block_at(r, g) == region->last)
-        region->last_size = 0;
+        region->last_down = 0;
     live_subtract(region, n);
     block_drop(region, (range *)(uintptr_t)r, g, n, site);
 }
@@ -542,23 +543,24 @@ static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t
 }
 
 /* The block that waited and was handed out last is known to be live, and its row to have room: it needs no proof to
- * wait again. n is huge for size 0. */
-static KA_ALWAYS_INLINE bool last_wait(ka_region *region, const void *block, size_t n)
+ * wait again. `down`: minus its granules, the index of its row's top. */
+static KA_ALWAYS_INLINE bool last_wait(ka_region *region, const void *block, size_t down)
 {
-    if (block != region->last || n != region->last_size)
+    if (block != region->last || down != region->last_down)
         return false;
-    region->last_size = 0;
-    uint32_t *row = waiting_row(region, n), top = row[0] + 1;
-    row[0] = top;
-    row[top] = (uint32_t)(((uintptr_t)block - region->ranges[0].base) / KA_REGION_GRANULE);
-    live_subtract(region, n);
+    region->last_down = 0;
+    uint32_t *top = waiting_at(region, (ptrdiff_t)down);
+    *waiting_at(region, (ptrdiff_t)(int32_t)*top + 1) =
+        (uint32_t)(((uintptr_t)block - region->ranges[0].base) / KA_REGION_GRANULE);
+    ++*top;
+    live_subtract(region, 0 - down);
     return true;
 }
 
 void ka_region_free(ka_region *region, void *block, size_t size, size_t align)
 {
     (void)align; /* a region's blocks do not differ by alignment */
-    if (!last_wait(region, block, (size - 1) / KA_REGION_GRANULE + 1))
+    if (!last_wait(region, block, ~((size - 1) / KA_REGION_GRANULE)))
         region_free_usual(region, block, size, KA_RETURN_ADDRESS());
 }
 
@@ -710,7 +712,7 @@ static KA_NOINLINE void *region_resize(ka_region *region, void *block, size_t ol
     }
     if (new_n == UINT32_MAX)
         return NULL;
-    region->last_size = 0; /* if it is this block, it will have another size or place */
+    region->last_down = 0; /* if it is this block, it will have another size or place */
     void *result;
     while ((result = block_resize(region, r, g, old_n, new_n, new_align, ka_min(old_size, new_size), site)) == NULL) {
         if (!region_settle(region, site) && !region_grow(region, new_size, new_align, flags))
@@ -748,7 +750,7 @@ static void *op_alloc(ka_allocator *self, size_t size, size_t align, ka_flags fl
 static void op_free(ka_allocator *self, void *block, size_t size, size_t align)
 {
     (void)align;
-    if (!last_wait(region_of(self), block, (size - 1) / KA_REGION_GRANULE + 1))
+    if (!last_wait(region_of(self), block, ~((size - 1) / KA_REGION_GRANULE)))
         region_free_usual(region_of(self), block, size, KA_RETURN_ADDRESS());
 }
 

@@ -95,8 +95,8 @@ static KA_NOINLINE void stats_add_waiting(const ka_region *region, ka_stats *sta
 {
     const range *r = &region->ranges[0];
     for (uint32_t n = 1; n <= region->rows; n++)
-        for (uint32_t at = waiting_row(region, n)[0]; at != 0 && waiting_row(region, n)[at] != 0; at--) {
-            merged all = merged_around(region, r, waiting_row(region, n)[at], n);
+        for (const uint32_t *at = waiting_at(region, (int32_t)*waiting_top(region, n)); *at != 0; at--) {
+            merged all = merged_around(region, r, *at, n);
             if (all.another)
                 continue;
             stats->free_blocks = stats->free_blocks + 1 - all.free_blocks;
@@ -204,12 +204,15 @@ static const char *check_row(const ka_region *region, uint32_t n, census *c)
 {
     const range *r = &region->ranges[0];
     const uint32_t *row = waiting_row(region, n);
+    size_t top = (size_t)((int32_t)*waiting_top(region, n) - row_index(region, n));
     bool begun = false;
-    if (row[0] >= row_length(region))
+    if (top >= region->row_length)
         return "a row's top is outside of it";
-    for (uint32_t at = 1; at < row_length(region); at++) {
+    if (row[0] != 0)
+        return "a row has no end";
+    for (uint32_t at = 1; at < region->row_length; at++) {
         uint32_t g = row[at];
-        if ((g == 0 && begun && at <= row[0]) || (g != 0 && at > row[0]))
+        if ((g == 0 && begun && at <= top) || (g != 0 && at > top))
             return "a row's blocks do not end at its top";
         if (g == 0)
             continue;
@@ -240,10 +243,10 @@ static const char *check_last(const ka_region *region)
 {
     const range *r = &region->ranges[0];
     uint32_t g = (uint32_t)(((uintptr_t)region->last - r->base) / KA_REGION_GRANULE);
-    uint32_t n = (uint32_t)region->last_size;
+    uint32_t n = (uint32_t)((size_t)0 - region->last_down);
     if (n == 0)
         return NULL;
-    if (n > region->rows || waiting_row(region, n)[0] == row_length(region) - 1)
+    if (n > region->rows || (int32_t)*waiting_top(region, n) == row_index(region, n) + (ptrdiff_t)region->row_length - 1)
         return "the row of the block handed out last has no room";
     if (g - 1 >= r->granules || !is_live_start(r, g) || live_size(r, g) != n)
         return "the block handed out last is not as its bits say";

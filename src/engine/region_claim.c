@@ -20,7 +20,7 @@ static size_t record_bit_bytes(uint32_t granules)
 /* Sizes of which blocks may wait: one of each is together 1/256 of the range, and four at least where there is room. */
 static uint32_t record_rows(uint32_t granules)
 {
-    uint32_t n = (uint32_t)ka_min(granules, 4);
+    uint32_t n = (uint32_t)ka_min(granules / 4, 4);
     while (n < WAITING && (n + 1) * (n + 1) <= granules / 128)
         n++;
     return n;
@@ -38,10 +38,16 @@ static uint32_t row_depth(uint32_t granules, uint32_t n)
     return (uint32_t)ka_min(depth == 0 ? 1 : depth, record_row_length(granules) - 1);
 }
 
+/* The numbers of what waits: a top and a row for each size. */
+static uint32_t record_waiting(uint32_t granules)
+{
+    return record_rows(granules) * (1 + record_row_length(granules));
+}
+
 /* A window of bits may read eight bytes behind the second plane: there are always two heads. */
 static size_t record_bytes(uint32_t granules)
 {
-    size_t numbers = record_bins(granules) + record_rows(granules) * record_row_length(granules);
+    size_t numbers = record_bins(granules) + record_waiting(granules);
     return ka_round_up(numbers * sizeof(uint32_t), sizeof(uint64_t)) + 2 * record_bit_bytes(granules);
 }
 
@@ -59,9 +65,9 @@ static uint32_t granules_in(size_t size)
 static void rows_lay_out(const range *r)
 {
     uint32_t rows = record_rows(r->granules), length = record_row_length(r->granules);
-    ka_clear(r->heads - rows * length, rows * length * sizeof(uint32_t));
+    ka_clear(r->heads - record_waiting(r->granules), record_waiting(r->granules) * sizeof(uint32_t));
     for (uint32_t n = 1; n <= rows; n++)
-        *(r->heads - n * length) = length - 1 - row_depth(r->granules, n);
+        *(r->heads - n) = length - 1 - row_depth(r->granules, n) - (rows + n * length);
 }
 
 /* Sets size, granules and the record's place. The old contents of the record, if any, move along: upwards, so the last
@@ -74,10 +80,9 @@ static void range_lay_out(range *r, size_t size)
     r->granules = granules_in(size);
     r->bins = (uint16_t)record_bins(r->granules);
     size_t plane = record_bit_bytes(r->granules), kept = old.granules == 0 ? 0 : record_bit_bytes(old.granules);
-    size_t rows_length = record_rows(r->granules) * record_row_length(r->granules);
     r->starts = (uint64_t *)(end - record_bytes(r->granules));
     r->ends = (uint64_t *)((uintptr_t)r->starts + plane);
-    r->heads = (uint32_t *)((uintptr_t)r->ends + plane) + rows_length;
+    r->heads = (uint32_t *)((uintptr_t)r->ends + plane) + record_waiting(r->granules);
     if (old.granules != 0) {
         bit_clear(old.starts, old.granules + 1);
         ka_move(r->heads, old.heads, old.bins * sizeof(uint32_t));
@@ -98,8 +103,8 @@ static void range_is_only(ka_region *region)
     region->only_granules = only ? region->ranges[0].granules : 0;
     uint32_t waiting = region->merging ? 0 : region->only_granules; /* the range in which blocks may wait */
     region->rows = record_rows(waiting);
-    region->row_bytes = record_row_length(waiting) * (uint32_t)sizeof(uint32_t);
-    region->last_size = 0;
+    region->row_length = record_row_length(waiting);
+    region->last_down = 0;
 }
 
 void ka_region_set_merging(ka_region *region, bool at_once)

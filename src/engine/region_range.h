@@ -218,23 +218,34 @@ static inline uint32_t free_before(const range *r, uint32_t g)
 
 /* ---- blocks that wait: live by their bits, and free ---- */
 
-/* The row of the blocks of n granules that wait; only for n up to region->rows. row[0] is the index of the one that
- * came last. A row that is less deep than others begins higher: there is always a 0 below its first. */
-static KA_ALWAYS_INLINE uint32_t *waiting_row(const ka_region *region, size_t n)
+/* The numbers of what waits lie below `heads`, at negative indices. heads[-n], for n up to region->rows, is the index of
+ * the block of n granules that came last: its top. Below these is a row for each n. A row's first number is always 0,
+ * and one that is less deep than others begins higher: there is a 0 below the block that came first. */
+static KA_ALWAYS_INLINE uint32_t *waiting_at(const ka_region *region, ptrdiff_t index)
 {
-    return (uint32_t *)((uintptr_t)region->ranges[0].heads - n * region->row_bytes);
+    return region->ranges[0].heads + index;
 }
 
-static KA_ALWAYS_INLINE uint32_t row_length(const ka_region *region)
+static KA_ALWAYS_INLINE uint32_t *waiting_top(const ka_region *region, size_t n)
 {
-    return region->row_bytes / (uint32_t)sizeof(uint32_t);
+    return waiting_at(region, -(ptrdiff_t)n);
+}
+
+static KA_ALWAYS_INLINE ptrdiff_t row_index(const ka_region *region, size_t n)
+{
+    return -(ptrdiff_t)(region->rows + n * region->row_length);
+}
+
+static KA_ALWAYS_INLINE const uint32_t *waiting_row(const ka_region *region, size_t n)
+{
+    return waiting_at(region, row_index(region, n));
 }
 
 /* Whether the granule is in the row; places above the top hold 0. */
 static KA_ALWAYS_INLINE bool row_has(const ka_region *region, const uint32_t *row, uint32_t g)
 {
     _Static_assert(FLAT_ROW == 2 && DEEP_ROW == 8, "all their places are compared");
-    if (region->row_bytes == FLAT_ROW * sizeof *row)
+    if (region->row_length == FLAT_ROW)
         return row[1] == g;
     return row[1] == g || row[2] == g || row[3] == g || row[4] == g || row[5] == g || row[6] == g || row[7] == g;
 }
@@ -655,12 +666,12 @@ static inline const void *granules_join(ka_region *region, range *r, uint32_t g,
 static KA_NOINLINE void waiting_settle(ka_region *region, uint32_t g, uint32_t n, const void *site)
 {
     range *r = &region->ranges[0];
-    uint32_t *row = waiting_row(region, n), top = row[0], at = top;
-    while (row[at] != g)
+    uint32_t *last = waiting_at(region, (int32_t)*waiting_top(region, n)), *at = last;
+    while (*at != g)
         at--;
-    row[at] = row[top];
-    row[top] = 0;
-    row[0] = top - 1;
+    *at = *last;
+    *last = 0;
+    --*waiting_top(region, n);
     const void *damaged = granules_join(region, r, g, n);
     if (KA_UNLIKELY(damaged != NULL))
         ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
@@ -671,8 +682,8 @@ static inline bool region_settle(ka_region *region, const void *site)
 {
     bool any = false;
     for (uint32_t n = 1; n <= region->rows; n++)
-        for (const uint32_t *row = waiting_row(region, n); row[row[0]] != 0; any = true)
-            waiting_settle(region, row[row[0]], n, site);
+        for (uint32_t g; (g = *waiting_at(region, (int32_t)*waiting_top(region, n))) != 0; any = true)
+            waiting_settle(region, g, n, site);
     return any;
 }
 

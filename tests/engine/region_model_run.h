@@ -165,9 +165,9 @@ static uint64_t state_mix(uint64_t hash, uint64_t word)
 static uint64_t state_hash(void)
 {
     const ka_region_range *r = &region.ranges[0];
-    uint64_t hash = state_mix((uint32_t)region.last_size, region.last_size != 0 ? (uintptr_t)region.last - r->base : 0);
-    for (uint32_t n = 1; n <= region.rows * row_length(&region); n++)
-        hash = state_mix(hash, r->heads[-(int)n]);
+    uint64_t hash = state_mix((uint32_t)region.last_down, region.last_down != 0 ? (uintptr_t)region.last - r->base : 0);
+    for (uint32_t n = 1; n <= region.rows * (1 + region.row_length); n++)
+        hash = state_mix(hash, r->heads[-(ptrdiff_t)n]);
     for (uint32_t g = 0; g <= r->granules + 1; g += 64)
         hash = state_mix(state_mix(hash, r->starts[g / 64]), r->ends[g / 64]);
     for (uint32_t bin = 0; bin < r->bins; bin++)

@@ -73,7 +73,7 @@ static void lend(unsigned char **block)
     start(64 * KIB);
     *block = ka_region_alloc(&region, 48, 16);
     ka_region_free(&region, *block, 48, 16);
-    KIT_CHECK(ka_region_alloc(&region, 48, 16) == *block && region.last == *block && region.last_size == 3);
+    KIT_CHECK(ka_region_alloc(&region, 48, 16) == *block && region.last == *block && region.last_down == (size_t)0 - 3);
 }
 
 static void what_was_handed_out_last_is_known_while_it_is_live(void)
