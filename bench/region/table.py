@@ -60,6 +60,8 @@ def table(values, failures, names):
 
 def plot(values, failures, names, stem):
     rows = [key for key in values if key[1] == "ns"]
+    if not rows:
+        return  # no rounds were asked for
     with open(stem + ".dat", "w") as file:
         for key in rows:
             cells = [cell(values, failures, key, n)[0] for n in names]
