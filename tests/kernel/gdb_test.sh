@@ -40,7 +40,7 @@ end
 shows "a box" "box at 0x444444440000 = {value = 41}"
 shows "a counted value" "shared, 1 strong, 0 weak"
 shows "a region" " bytes in 1 range"
-shows "its live blocks" "live           61,488 bytes in 112 blocks"
+shows "its live blocks" "live           61,408 bytes in 112 blocks"
 shows "its picture" "|#####################"
 shows "whose block" "0x444444440000: 16 bytes, live"
 shows "leaks" "108 of          512 bytes: 0x44444444"
