@@ -117,43 +117,45 @@ static inline size_t ka_heap_run_usable(const ka_heap *heap, const void *block)
     return ka_heap_usable(heap, block);
 }
 
-/* A run of at least `pages` pages, of the next rounded length or of one of `longer` more; NULL: none is parked. */
-static inline void *ka_run_pop(ka_heap *heap, ka_magazines *m, size_t pages, unsigned longer)
+/* A run of at least `pages` pages, of the next rounded length or of one of `longer` more; NULL: none is parked. The shift
+ * is the heap's page_shift, which the caller knows. */
+static inline void *ka_run_pop(ka_heap *heap, ka_magazines *m, size_t pages, unsigned longer, unsigned shift)
 {
-    if (pages > heap->table->park_pages)
+    if (pages > KA_PARK_LONGEST) /* nothing is parked of lengths that this heap does not park */
         return NULL;
     unsigned index = ka_park_index((uint32_t)pages);
     for (; KA_UNLIKELY(m->parked_count[index] == 0); longer--)
         if (longer == 0 || ++index == KA_PARK_LENGTHS)
             return NULL;
-    unsigned newest = m->parked_count[index] - 1u;
+    uint32_t newest = m->parked_count[index] - 1;
     void *block = m->parked[index][newest];
-    if (KA_UNLIKELY((uintptr_t)block - heap->base0 >= heap->size0))
+    uintptr_t offset = (uintptr_t)block - heap->base0;
+    if (KA_UNLIKELY(offset >= heap->size0))
         return NULL;
     uint32_t length = ka_park_pages(index);
-    m->parked_count[index] = (uint8_t)newest;
+    m->parked_count[index] = newest;
     ka_store_relaxed_32(&m->parked_pages, m->parked_pages - length);
-    ka_store_release_32(ka_heap_descriptor0(heap, block), ka_page_run(length));
-    return block;
+    ka_store_release_32(&heap->pages0[offset >> shift], ka_page_run(length));
+    return ka_as_result(block);
 }
 
 /* false: it is no run, or none to be parked, or there is no room. */
-static inline bool ka_run_push(ka_heap *heap, ka_magazines *m, void *block)
+static inline bool ka_run_push(ka_heap *heap, ka_magazines *m, void *block, unsigned shift)
 {
     uintptr_t offset = (uintptr_t)block - heap->base0;
-    if (offset >= heap->size0 || (offset & (((uintptr_t)1 << heap->page_shift) - 1)) != 0)
+    if (offset >= heap->size0 || (offset & (((uintptr_t)1 << shift) - 1)) != 0)
         return false;
-    uint32_t *descriptor = ka_heap_descriptor0(heap, block), found = ka_load_acquire_32(descriptor);
+    uint32_t *descriptor = &heap->pages0[offset >> shift], found = ka_load_acquire_32(descriptor);
     uint32_t pages = ka_page_run_pages(found);
     if (!ka_page_is_run(found) || pages > heap->table->park_pages)
         return false;
     unsigned index = ka_park_index(pages);
-    unsigned count = m->parked_count[index];
+    uint32_t count = m->parked_count[index];
     if (ka_park_pages(index) != pages || count == KA_PARK_EACH || m->parked_pages + pages > m->parked_most)
         return false;
     ka_store_release_32(descriptor, ka_page_parked(pages));
     m->parked[index][count] = block;
-    m->parked_count[index] = (uint8_t)(count + 1);
+    m->parked_count[index] = count + 1;
     ka_store_relaxed_32(&m->parked_pages, m->parked_pages + pages);
     return true;
 }

@@ -49,7 +49,7 @@ typedef struct ka_magazines {
     void **bottom[KA_MAGAZINE_COUNT];
     void **limit[KA_MAGAZINE_COUNT];             /* of its room: from the NULL at the limit before */
     void *parked[KA_PARK_LENGTHS][KA_PARK_EACH]; /* the newest last */
-    uint8_t parked_count[KA_PARK_LENGTHS];
+    uint32_t parked_count[KA_PARK_LENGTHS];      /* whole words: what was just stored is loaded again at once */
     uint32_t parked_pages;                       /* of all of them */
     uint32_t parked_most;                        /* and at most so many */
     uint32_t park_hand;                          /* the length that gives way next */
