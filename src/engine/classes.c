@@ -7,9 +7,9 @@
  * Programs often ask for a power of two and some bytes of their own on top: pages of a database with their headers, say.
  * Equal steps serve these worst, so the doublings from 1 to 8 KiB have the shares of their end, of which so many fill
  * a slab: 1/15 to 1/8 of 16, 32 and 64 KiB. Steps of 1/16 to 1/9 then, the small ones first. Shares are rounded down to
- * 64 bytes, so that cache lines fit in, but the one of 4,369 bytes to 16; the first is 1/31 of 32 KiB, 1,056 bytes. Above,
- * blocks are a matter of pages: eight equal steps to a doubling. Byte tables answer in one load: up to 8 KiB by units of
- * 16 bytes, above by units of 1 KiB.
+ * 64 bytes, so that cache lines fit in, but the one of 4,369 bytes to 16; the first is 1,040 bytes, 1 KiB and a header.
+ * Above, blocks are a matter of pages: eight equal steps to a doubling. Byte tables answer in one load: up to 8 KiB by
+ * units of 16 bytes, above by units of 1 KiB.
  *
  * Alignment. A class is aligned to the largest power of two that divides its size. A request is rounded up to a multiple
  * of its alignment; where that falls in equal steps its class is a multiple, too; among the shares the next class that
@@ -23,7 +23,8 @@
  *
  * The slabs. The fewest pages that hold min_blocks, or are as many as are enough without, and lose at most 1/32 of their
  * bytes at the end; 1/8 where the smallest slabs are wanted. Slabs of few blocks are for heaps that shall be small: up to
- * 8 pages at most 1/64 is lost, or else 1/40. Where no slab does, the one of up to 16 pages that loses the least.
+ * 8 pages at most 1/64 is lost, or up to 5 pages 1/40, or 1/256. Where no slab does, the one of up to 16 pages that loses
+ * the least. One page for small blocks, though two or three would lose less: single pages are what is left between runs.
  */
 #include "engine/classes.h"
 
@@ -41,7 +42,7 @@ static uint32_t enough_pages(unsigned min_blocks)
 
 /* 1 to 8 KiB. */
 static const uint16_t shares[SHARES] = {
-    1056, 1152, 1216, 1344, 1472, 1600, 1792, 2048, 2176, 2304, 2496, 2688,
+    1040, 1152, 1216, 1344, 1472, 1600, 1792, 2048, 2176, 2304, 2496, 2688,
     2944, 3264, 3584, 4096, 4368, 4672, 4992, 5440, 5952, 6528, 7232, 8192,
 };
 
@@ -49,7 +50,7 @@ static const uint16_t shares[SHARES] = {
 const uint8_t ka_class_table_[KA_CLASS_TABLE_LARGEST_ / 16 + 1] = {
     0,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 16, 17, 17, 18, 18, 19, 19, 20, 20, 21, 21,
     22, 22, 23, 23, 24, 24, 25, 25, 26, 26, 27, 27, 28, 28, 29, 29, 30, 30, 31, 31, 32, 32, 33, 33, 34, 34, 35, 35, 36,
-    36, 37, 37, 38, 38, 39, 39, 40, 40, 41, 41, 41, 41, 41, 41, 42, 42, 42, 42, 43, 43, 43, 43, 43, 43, 43, 43, 44, 44,
+    36, 37, 37, 38, 38, 39, 39, 40, 41, 41, 41, 41, 41, 41, 41, 42, 42, 42, 42, 43, 43, 43, 43, 43, 43, 43, 43, 44, 44,
     44, 44, 44, 44, 44, 44, 45, 45, 45, 45, 45, 45, 45, 45, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 46, 47, 47, 47,
     47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 47, 48, 48, 48, 48, 48, 48, 48, 48, 49, 49, 49, 49, 49, 49, 49, 49,
     50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 50, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 51, 52, 52, 52, 52, 52,
@@ -69,7 +70,7 @@ const uint8_t ka_class_table_[KA_CLASS_TABLE_LARGEST_ / 16 + 1] = {
 
 const uint8_t ka_class_align_shift_[KA_CLASS_COUNT] = {
     4, 5,  4, 6, 4, 5, 4, 7, 4, 5,  4,  6,  4,  5,  4,  8,  5,  6,  5,  7,  5,  6,  5,  9,  5,  6,  5,
-    7, 5,  6, 5, 8, 5, 6, 5, 7, 5,  6,  5,  10, 5,  7,  6,  6,  6,  6,  8,  11, 7,  8,  6,  7,  7,  6,
+    7, 5,  6, 5, 8, 5, 6, 5, 7, 5,  6,  5,  10, 4,  7,  6,  6,  6,  6,  8,  11, 7,  8,  6,  7,  7,  6,
     9, 12, 4, 6, 7, 6, 6, 7, 6, 13, 10, 11, 10, 12, 10, 11, 10, 14, 11, 12, 11, 13, 11, 12, 11, 15,
 };
 
@@ -131,7 +132,9 @@ static uint32_t slab_pages(uint32_t size, unsigned page_shift, unsigned min_bloc
     uint32_t pages = slab_pages_within(size, page_shift, min_blocks, few ? 8 : KA_CLASS_MAX_PAGES,
                                        few ? 64 : min_blocks > 1 ? 32 : 8);
     if (pages == 0 && few)
-        pages = slab_pages_within(size, page_shift, min_blocks, 8, 40);
+        pages = slab_pages_within(size, page_shift, min_blocks, 5, 40);
+    if (pages == 0 && few)
+        pages = slab_pages_within(size, page_shift, min_blocks, KA_CLASS_MAX_PAGES, 256);
     return pages != 0 ? pages : slab_pages_least(size, page_shift, min_blocks);
 }
 

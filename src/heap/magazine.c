@@ -14,6 +14,7 @@ static void *nothing[1];
 #define NINE(x)   x, x, x, x, x, x, x, x, x
 #define ALL(x)    NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x), NINE(x)
 #define NEVER     { .top = { ALL(nothing + 1) }, .end = { ALL(nothing + 1) }, .busy = 1 }
+_Static_assert(KA_MAGAZINE_WORDS == 2, "see unused_release");
 _Static_assert(KA_MAGAZINE_COUNT == 9 * 9, "as many as ALL has");
 
 ka_magazines ka_no_magazines = NEVER;
@@ -174,6 +175,7 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
     ka_clear(m->used, sizeof m->used);
     ka_clear(m->emptied, sizeof m->emptied);
     ka_clear(m->filled, sizeof m->filled);
+    ka_clear(m->idle, sizeof m->idle);
     ka_clear(m->parked_seen, sizeof m->parked_seen);
     m->outside = m->outside_top = 0;
     m->parked_most = (uint32_t)(ka_min(slot_share(heap, slot) / 16, PARKED_BYTES) >> heap->page_shift);
@@ -461,7 +463,7 @@ static bool magazine_release(ka_heap *heap, ka_magazines *m, unsigned number)
 static bool filled_release(ka_heap *heap, ka_magazines *m)
 {
     bool any = false;
-    for (unsigned i = 0; i < sizeof m->filled / sizeof m->filled[0]; i++) {
+    for (unsigned i = 0; i < KA_MAGAZINE_WORDS; i++) {
         for (uint64_t bits = m->filled[i]; bits != 0; bits &= bits - 1)
             any |= magazine_release(heap, m, i * 64 + ka_lowest_bit(bits));
         m->filled[i] = 0;
@@ -469,19 +471,29 @@ static bool filled_release(ka_heap *heap, ka_magazines *m)
     return any;
 }
 
-/* Some of the classes; those that ran empty since they were last looked at are passed over. */
+/* All classes but those that ran empty since the last time, and those that were emptied here and not used since. */
 static bool unused_release(ka_heap *heap, ka_magazines *m)
 {
     bool any = false;
-    for (unsigned i = 0; i < IDLE_CLASSES; i++) {
-        unsigned number = ka_magazine_of_class(m->idle_hand);
-        uint64_t *emptied = &m->emptied[number / 64], bit = UINT64_C(1) << number % 64;
-        if ((*emptied & bit) == 0)
-            any |= magazine_release(heap, m, number);
-        *emptied &= ~bit;
-        m->idle_hand = (m->idle_hand + 1) % KA_CLASS_COUNT;
+    for (unsigned i = 0; i < KA_MAGAZINE_WORDS; i++) {
+        uint64_t all = i == 0 ? ~UINT64_C(1) : ka_low_mask(KA_MAGAZINE_COUNT % 64), unused = all & ~m->emptied[i];
+        for (uint64_t bits = unused & ~m->idle[i]; bits != 0; bits &= bits - 1)
+            any |= magazine_release(heap, m, i * 64 + ka_lowest_bit(bits));
+        m->idle[i] = unused;
+        m->emptied[i] = 0;
     }
     return any;
+}
+
+/* One that was emptied gets blocks by frees alone, which no mark tells: some in turn are looked at. */
+static void idle_look(ka_magazines *m)
+{
+    for (unsigned i = 0; i < IDLE_CLASSES; i++) {
+        unsigned number = ka_magazine_of_class(m->idle_hand);
+        if (m->top[number] != m->bottom[number])
+            m->idle[number / 64] &= ~(UINT64_C(1) << number % 64);
+        m->idle_hand = (m->idle_hand + 1) % KA_CLASS_COUNT;
+    }
 }
 
 bool ka_heap_idle_release(ka_heap *heap)
@@ -493,6 +505,7 @@ bool ka_heap_idle_release(ka_heap *heap)
     if (m != NULL) {
         any = filled_release(heap, m);
         any |= unused_release(heap, m);
+        idle_look(m);
         ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);

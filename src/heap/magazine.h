@@ -27,6 +27,7 @@
 
 /* Arrays by number: 1 + the class; number 0 stands for what is no class, and is always empty and always full. */
 #define KA_MAGAZINE_COUNT (KA_CLASS_COUNT + 1)
+#define KA_MAGAZINE_WORDS ((KA_MAGAZINE_COUNT + 63u) / 64u) /* a bit for each */
 
 /* With so many slots the arrays of a compact heap begin. */
 #define KA_MAGAZINE_APART 32u
@@ -56,9 +57,10 @@ typedef struct ka_magazines {
     uint32_t idle_hand;                          /* the class that is looked at next; see ka_heap_idle_release */
     uint32_t drains;                             /* of the heap's, when these were last asked to be empty */
     struct ka_magazines *next_retired;
-    uint64_t used[(KA_MAGAZINE_COUNT + 63) / 64]; /* by number: ran empty or full since they were last looked after */
-    uint64_t emptied[(KA_MAGAZINE_COUNT + 63) / 64]; /* ran empty since ka_heap_idle_release looked, */
-    uint64_t filled[(KA_MAGAZINE_COUNT + 63) / 64];  /* or full */
+    uint64_t used[KA_MAGAZINE_WORDS]; /* by number: ran empty or full since they were last looked after */
+    uint64_t emptied[KA_MAGAZINE_WORDS]; /* ran empty since ka_heap_idle_release looked, */
+    uint64_t filled[KA_MAGAZINE_WORDS];  /* or full */
+    uint64_t idle[KA_MAGAZINE_WORDS];    /* was emptied there, and did not run empty since */
     uint32_t rounds;                             /* counts the slow ways; see ka_heap_magazines_tend */
     uintptr_t outside, outside_top;              /* see ka_heap_count_out; what it was at most since it was 0 */
     void *parked_seen[KA_PARK_LENGTHS];          /* the oldest of each length at that time */

@@ -2,8 +2,10 @@
  * source. The theory is at the head of heap.c. */
 #include "heap/core.h"
 
-#define END_SLABS  4u  /* looked at by ka_heap_slabs_end */
-#define LONG_PAGES 32u /* so long a run may be exchanged; idle blocks seldom make one */
+#define END_SLABS      4u  /* looked at by ka_heap_slabs_end */
+#define LONG_PAGES     32u /* idle blocks seldom make so long a run */
+#define EXCHANGE_PAGES 9u  /* free pages often do not make so long a one */
+#define EXCHANGE_SHARE 4u  /* of what is in use, which may be exchanged */
 
 typedef struct request {
     uint32_t count, align; /* pages */
@@ -53,22 +55,31 @@ static bool trim_is_due(const ka_heap *heap)
     return touched > used && touched - used > (heap->keep >> heap->page_shift) + used / 4;
 }
 
-/* A long run is about to be committed for want of one that is free in one piece: as many free pages in shorter pieces go
- * back, so that the process does not become larger. It costs page faults or the like later, so only so often that all
- * of them together are an eighth of what is in use. */
-static void pages_exchange(ka_heap *heap, const request *r)
+/* How many pages may be exchanged for the request: see pages_exchange. A few are not worth the search. */
+static uint32_t exchange_most(const ka_heap *heap, const request *r)
 {
-    uintptr_t exchanged = heap->table->exchanged + r->count;
-    if (!heap->compact || r->count < LONG_PAGES || !ka_heap_may_sleep(r->flags) || heap->low_water != NULL ||
-        exchanged > ka_load_relaxed_ptr(&heap->pages_used) / 8)
-        return;
-    uint32_t at = 0, left = r->count;
+    if (!heap->compact || r->count < EXCHANGE_PAGES || !ka_heap_may_sleep(r->flags) || heap->low_water != NULL)
+        return 0;
+    uintptr_t most = ka_load_relaxed_ptr(&heap->pages_used) / EXCHANGE_SHARE;
+    uintptr_t exchanged = ka_load_relaxed_ptr(&heap->table->exchanged), left = exchanged < most ? most - exchanged : 0;
+    return left >= r->count ? r->count : left >= most / 4 ? (uint32_t)left : 0;
+}
+
+/* A long run is about to be committed for want of one that is free in one piece: as many free pages in shorter pieces go
+ * back, so that the process does not become larger. It costs page faults or the like later, so all of them together are
+ * a share of what is in use. */
+static void pages_exchange(ka_heap *heap, uint32_t wanted)
+{
+    uint32_t at = 0, left = wanted;
     KA_HEAP_EACH_SEGMENT (heap, segment, at) {
+        if (left == 0)
+            break;
         ka_runs_stats census;
         ka_runs_census(&segment->runs, &census);
         left -= ka_runs_trim(&segment->runs, census.free_committed - (uint32_t)ka_min(census.free_committed, left));
     }
-    heap->table->exchanged = exchanged - left; /* a guess if several do it at once */
+    if (left != wanted)
+        ka_fetch_add_ptr(&heap->table->exchanged, wanted - left);
 }
 
 /* Whether a segment that is made now is sure to serve the request. */
@@ -87,10 +98,12 @@ static uint32_t pages_claim_on(ka_heap *heap, const request *r, uint32_t node, k
     uint32_t page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
     while (page == KA_NO_PAGE && ka_heap_unpark_for(heap, r->count))
         page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
-    if (page == KA_NO_PAGE && (how & KA_RUNS_COMMIT) != 0 && r->count < LONG_PAGES && ka_heap_idle_release(heap))
+    uint32_t exchange = page == KA_NO_PAGE ? exchange_most(heap, r) : 0;
+    if (page == KA_NO_PAGE && (how & KA_RUNS_COMMIT) != 0 && (r->count < LONG_PAGES || exchange > 0) &&
+        ka_heap_idle_release(heap))
         page = pages_claim_here(heap, r, how & ~KA_RUNS_COMMIT, node, in, &refused);
     if (page == KA_NO_PAGE) {
-        pages_exchange(heap, r);
+        pages_exchange(heap, exchange);
         page = pages_claim_here(heap, r, how, node, in, &refused);
     }
     while (page == KA_NO_PAGE && !refused && new_segment_serves(heap, r) && ka_heap_segment_make(heap, r->flags, node))

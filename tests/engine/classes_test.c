@@ -52,6 +52,18 @@ static void sizes(void)
     KIT_CHECK(class == KA_CLASS_COUNT - 1 && ka_class_of(0) == 0);
 }
 
+/* Powers of two with a header have classes that waste little, and slabs that do. */
+static void headers(void)
+{
+    static const uint16_t wanted[] = { 1024 + 16, 2048 + 128, 4096 + 272 };
+    ka_classes_init(&classes, 12, 4);
+    for (unsigned i = 0; i < KIT_COUNT(wanted); i++) {
+        const ka_class *c = &classes.of[ka_class_of(wanted[i])];
+        uint32_t bytes = (uint32_t)c->pages << 12;
+        KIT_CHECK(c->size == wanted[i] && (bytes - c->blocks * c->size) * 64 <= bytes);
+    }
+}
+
 static void layouts_one(unsigned page_shift, unsigned min_blocks)
 {
     (void)min_blocks;
@@ -104,6 +116,7 @@ static void full_words(void)
 static const kit_case cases[] = {
     { "the tables for all page sizes", tables },
     { "every size has the smallest class that holds it", sizes },
+    { "powers of two and a header", headers },
     { "every size and alignment", layouts },
     { "the reciprocal divides every offset exactly", reciprocals },
     { "full words", full_words },
