@@ -22,6 +22,13 @@ void ka_heap_pages_release(ka_heap *heap, ka_segment *segment, uint32_t page, ui
 /* Puts blocks of a class back into their slabs and reports those that do not belong there. Any context. */
 void ka_heap_blocks_put(ka_heap *heap, unsigned class, void *const *blocks, uint32_t count, const void *site);
 
+/* The same by a CPU whose magazines are busy by the caller: a slab that is empty now may stay for a while. */
+void ka_heap_blocks_put_here(ka_heap *heap, ka_magazines *m, unsigned class, void *const *blocks, uint32_t count,
+                             const void *site);
+
+/* Ends the empty slabs that were kept for a while. Returns whether there was one. */
+bool ka_heap_empty_end(ka_heap *heap, ka_magazines *m);
+
 /* Ends every slab that is empty. Returns whether there was one. Any context; linear in the slabs. */
 bool ka_heap_break_up(ka_heap *heap);
 

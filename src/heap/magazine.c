@@ -177,6 +177,8 @@ static bool magazines_publish(ka_heap *heap, unsigned slot, ka_magazines *m, voi
     ka_clear(m->filled, sizeof m->filled);
     ka_clear(m->idle, sizeof m->idle);
     ka_clear(m->parked_seen, sizeof m->parked_seen);
+    ka_clear(m->empty, sizeof m->empty);
+    m->empty_hand = 0;
     m->outside = m->outside_top = 0;
     m->parked_most = (uint32_t)(ka_min(slot_share(heap, slot) / 16, PARKED_BYTES) >> heap->page_shift);
     m->number_of[0] = 0;
@@ -283,7 +285,7 @@ void ka_heap_magazine_flush_half(ka_heap *heap, ka_magazines *m, unsigned number
     uint32_t length = ka_magazine_length(m, number);
     uint32_t out = (uint32_t)ka_max(length - length / 2, ka_heap_strangers_first(heap, bottom, length));
     out += same_word_too(heap, bottom, out, length);
-    ka_heap_blocks_put(heap, number - 1, bottom, out, site);
+    ka_heap_blocks_put_here(heap, m, number - 1, bottom, out, site);
     ka_move(bottom, bottom + out, (length - out) * sizeof(void *));
     ka_magazine_set_top(m, number, bottom + (length - out));
 }
@@ -506,6 +508,7 @@ bool ka_heap_idle_release(ka_heap *heap)
         any = filled_release(heap, m);
         any |= unused_release(heap, m);
         idle_look(m);
+        any |= ka_heap_empty_end(heap, m);
         ka_heap_slot_give(heap, slot, m);
     }
     ka_port_unpin(pin);
@@ -522,6 +525,7 @@ void ka_heap_magazines_empty(ka_heap *heap, ka_magazines *m)
         ka_magazine_set_top(m, number, m->bottom[number]);
         m->end[number] = m->bottom[number] + ka_min(ka_magazine_room(m, number), MAGAZINE_START);
     }
+    (void)ka_heap_empty_end(heap, m);
     parked_release_all(heap, m);
 }
 

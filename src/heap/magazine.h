@@ -38,6 +38,12 @@
 #define KA_PARK_LONGEST 256u
 #define KA_PARK_EACH    4u
 
+/* So many slabs that became empty by what this CPU put back are kept for now: where one CPU frees what another
+ * allocates, that one finds their blocks, and no slab has to be ended and made again. Small ones, and only where that is
+ * little: of all of them 1 MiB, in a heap with 64 for each CPU, as for the longest parked run. */
+#define KA_EMPTY_KEPT  32u
+#define KA_EMPTY_PAGES 8u
+
 /* The largest request whose class is looked up by `number_of`. Bytes. */
 #define KA_MAGAZINE_TABLE ((unsigned)KA_HEAP_SMALL_LARGEST_)
 
@@ -64,6 +70,8 @@ typedef struct ka_magazines {
     uint32_t rounds;                             /* counts the slow ways; see ka_heap_magazines_tend */
     uintptr_t outside, outside_top;              /* see ka_heap_count_out; what it was at most since it was 0 */
     void *parked_seen[KA_PARK_LENGTHS];          /* the oldest of each length at that time */
+    void *empty[KA_EMPTY_KEPT];                  /* slabs, or NULL; the hand is at the oldest */
+    uint32_t empty_hand;
     uint8_t number_of[KA_MAGAZINE_TABLE + 1];    /* by size; size 0 has number 0 */
 } ka_magazines;
 

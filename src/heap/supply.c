@@ -301,7 +301,56 @@ ka_misuse ka_heap_misuse_of(const ka_heap *heap, const ka_segment *segment, cons
                                                            : KA_MISUSE_INTERIOR; /* inside of a run */
 }
 
+/* A slab that was kept: it may be anything by now. Only slabs of segment 0, which stays, are kept. */
+static bool kept_end(ka_heap *heap, const void *slab)
+{
+    ka_segment *segment = ka_heap_own_segment(heap, slab);
+    uint32_t page = ka_segment_page_of(heap, segment, slab);
+    uint32_t descriptor = ka_load_relaxed_32(&segment->slabs.pages[page]);
+    if (!ka_page_is_slab_first(descriptor))
+        return false;
+    unsigned class = ka_page_slab_class(descriptor);
+    return ka_load_relaxed_32(&heap->table->slabs[class]) > 1 && slab_end(heap, segment, page, class);
+}
+
+bool ka_heap_empty_end(ka_heap *heap, ka_magazines *m)
+{
+    bool any = false;
+    for (unsigned i = 0; i < KA_EMPTY_KEPT; i++) {
+        any |= m->empty[i] != NULL && kept_end(heap, m->empty[i]);
+        m->empty[i] = NULL;
+    }
+    return any;
+}
+
+static bool may_be_kept(const ka_heap *heap, const void *slab, unsigned class)
+{
+    return (uintptr_t)slab - heap->base0 < heap->size0 && heap->table->classes.of[class].pages <= KA_EMPTY_PAGES &&
+           ka_load_relaxed_32(&heap->table->park_pages) == KA_PARK_LONGEST;
+}
+
+/* The slab is empty: it ends when enough others are, or at once. */
+static void slab_empty(ka_heap *heap, ka_magazines *m, ka_segment *segment, uint32_t page, unsigned class)
+{
+    void *slab = ka_segment_page_at(heap, segment, page);
+    if (m == NULL || !may_be_kept(heap, slab, class)) {
+        if (ka_load_relaxed_32(&heap->table->slabs[class]) > 1)
+            (void)slab_end(heap, segment, page, class);
+        return;
+    }
+    void **place = &m->empty[m->empty_hand++ % KA_EMPTY_KEPT], *oldest = *place;
+    *place = slab;
+    if (oldest != NULL)
+        (void)kept_end(heap, oldest);
+}
+
 void ka_heap_blocks_put(ka_heap *heap, unsigned class, void *const *blocks, uint32_t count, const void *site)
+{
+    ka_heap_blocks_put_here(heap, NULL, class, blocks, count, site);
+}
+
+void ka_heap_blocks_put_here(ka_heap *heap, ka_magazines *m, unsigned class, void *const *blocks, uint32_t count,
+                             const void *site)
 {
     while (count > 0) {
         ka_segment *segment = ka_heap_segment_of(heap, blocks[0]);
@@ -311,8 +360,8 @@ void ka_heap_blocks_put(ka_heap *heap, unsigned class, void *const *blocks, uint
         ka_heap_count_in(heap, result.count * ka_heap_class_size(heap, class));
         blocks += result.count;
         count -= result.count;
-        if (result.full_page != KA_NO_PAGE && ka_load_relaxed_32(&heap->table->slabs[class]) > 1)
-            (void)slab_end(heap, segment, result.full_page, class);
+        if (result.full_page != KA_NO_PAGE)
+            slab_empty(heap, m, segment, result.full_page, class);
         if (KA_LIKELY(result.verdict == KA_SLAB_FINE))
             continue;
         if (result.verdict == KA_SLAB_DOUBLED) {

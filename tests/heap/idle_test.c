@@ -94,6 +94,35 @@ static void drained_magazines_begin_anew(void)
     close_heap();
 }
 
+/* ---- slabs that are empty ---- */
+
+static uint32_t slabs_of(size_t size)
+{
+    return heap.table->slabs[ka_class_of(size)];
+}
+
+/* A few stay, for whoever takes such blocks next; not before a commit, nor where a thread gives back what it has. */
+static void empty_slabs_stay_a_while(void)
+{
+    reports_clear();
+    KIT_CHECK(ka_user_heap_init(&heap, "empty", (ka_port_cpu_count() + 1) * 64 * MIB));
+    KIT_CHECK(heap.table->classes.of[ka_class_of(256)].pages <= KA_EMPTY_PAGES);
+    surge(256, 8000);
+    uint32_t kept = slabs_of(256);
+    KIT_EXPECT(kept >= KA_EMPTY_KEPT && kept < KA_EMPTY_KEPT + 64);
+    for (unsigned i = 0; i < 500; i++)
+        KIT_CHECK((blocks[i] = ka_heap_alloc(&heap, 256, 16, 0)) != NULL);
+    KIT_EXPECT(slabs_of(256) == kept);
+    for (unsigned i = 0; i < 500; i++)
+        ka_heap_free(&heap, blocks[i], 256, 16);
+    KIT_EXPECT(ka_heap_idle_release(&heap) && slabs_of(256) <= kept - KA_EMPTY_KEPT + 1);
+    surge(256, 8000);
+    KIT_EXPECT(slabs_of(256) >= KA_EMPTY_KEPT);
+    ka_heap_flush(&heap);
+    KIT_EXPECT(slabs_of(256) == 1);
+    close_heap();
+}
+
 /* ---- threads that do nothing ---- */
 
 enum { IDLERS = 40 };
@@ -216,6 +245,7 @@ int main(void)
         { "classes that are idle shrink", idle_classes_shrink },
         { "classes that are busy stay", busy_classes_stay },
         { "drained magazines begin anew", drained_magazines_begin_anew },
+        { "slabs that are empty stay a while", empty_slabs_stay_a_while },
         { "threads that are idle", idle_threads },
         { "threads that are idle, reached by a signal", reached_threads },
     };
