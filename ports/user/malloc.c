@@ -74,6 +74,7 @@ static inline bool push(unsigned number, void *block)
     if (KA_UNLIKELY(top == mine.magazines.end[number] || top[-1] == block))
         return false;
     *top = block;
+    __builtin_prefetch(block); /* who allocates next writes to it */
     set_top(number, top + 1);
     return true;
 }
