@@ -309,6 +309,7 @@ def program_one(out, command, source, path):
     file = os.path.join(out, "usage")
     env = environment(None)
     env["PYTHONMALLOC"] = "malloc"  # python's own arenas would hide it
+    env["PYTHONHASHSEED"] = "0"  # or each run has other work
     with open(source or os.devnull) as stdin:
         done = subprocess.run([os.path.join(out, "run"), file, path or "-"] + command, stdin=stdin, env=env,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
