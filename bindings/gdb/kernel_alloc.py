@@ -526,12 +526,13 @@ class Region:
         self.value = value
         self.address = int(value.address)
         rows, length = int(value["rows"]), int(value["row_length"])  # of blocks that wait
-        below = int(value["ranges"][0]["heads"]) - 4 * rows * (1 + length)
-        self.waiting = set(numbers(below, rows * length, 4)) - {0}
+        below = int(value["ranges"][0]["heads"]) - 4 * (rows * (1 + length) + 1)
+        self.waiting = set(numbers(below, rows * length, 4)) - {0, 0xffffffff}
 
     def range_blocks(self, r):
         count, base = int(r["granules"]), int(r["base"])
-        starts, ends = (numbers(r[plane], (count + 1) // 64 + 1, 8) for plane in ("starts", "ends"))
+        words = numbers(r["bits"], ((count + 1) // 64 + 1) * 2, 8)
+        starts, ends = words[0::2], words[1::2]
         g = 1
         while g <= count:
             address = base + g * GRANULE

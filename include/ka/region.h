@@ -34,8 +34,7 @@ typedef struct ka_region_range {
     uint32_t granules;  /* granules 1 to `granules` can be handed out */
     uint16_t bins;      /* length of `heads` */
     uint16_t summary;   /* words of `map` that are not zero */
-    uint64_t *starts;   /* a bit for each granule: a block starts here */
-    uint64_t *ends;     /* a bit for each granule: a free block's first or last */
+    uint64_t *bits;     /* two words for 64 granules each: where blocks start, free blocks' first and last granules */
     uint32_t *heads;    /* for each bin the first free block's granule, or 0; below, what waits: see region_range.h */
     uint64_t map[KA_REGION_MAP_WORDS]; /* bins that are not empty */
     size_t size;        /* bytes claimed, the record included */
@@ -47,12 +46,13 @@ typedef struct ka_region {
     void *last;             /* the block that waited and was handed out last */
     size_t last_down;       /* minus its granules if it is known to be live and its row to have room; else 0 */
     uint32_t only_granules; /* those of the only range; 0 if there is none or more than one */
-    uint32_t row_length;    /* of each row: 0, then places */
-    bool refilling, merging;
+    uint8_t row_length;     /* of each row: 0, then places */
+    bool refilling, merging, crowded;
     uint16_t best[2 * KA_CFG_REGION_RANGES]; /* a tournament of the ranges' highest bins */
     uint16_t range_count;
     size_t live, peak;      /* bytes */
     size_t live_blocks;
+    size_t crowded_from;    /* live bytes from which on less may wait; SIZE_MAX: so it is, or always */
     size_t free_blocks;     /* those that wait not counted */
     ka_refill *refill;
     void *refill_context;

@@ -64,99 +64,95 @@
 
 /* ---- release ---- */
 
-/* Makes a block that is no longer counted as live a free one. */
-static KA_NOINLINE void block_release(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
+/* Makes a block that is no longer counted as live a free one. It has no length any more. */
+static KA_NOINLINE void block_release(ka_region *region, range *r, uint32_t g, uint32_t n)
 {
     const void *damaged = granules_join(region, r, g, n);
     tournament_update(region, r);
     if (KA_UNLIKELY(damaged != NULL))
-        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
+        damage_report(region, damaged);
 }
 
-/* The free block behind, of `next` granules (0: none), is in no list any more; the one before cannot leave its own. */
-static KA_NOINLINE void release_joined(ka_region *region, uint32_t g, uint32_t n, uint32_t next, const void *site)
-{
-    const range *r = &region->ranges[0];
-    if (next != 0) {
-        bit_clear(r->starts, g + n);
-        bit_clear(r->ends, g + n);
-        bit_clear(r->ends, g + n + next - 1);
-        region->free_blocks--;
-    }
-    block_release(region, &region->ranges[0], g, n + next, site);
-}
-
-/* The granules from g on become a free block of `all`, which has taken in everything but a free block before it, of
- * `prev` granules (0: none). False if that one cannot be taken out of its list. */
-static KA_ALWAYS_INLINE bool block_grow(range *r, uint32_t g, uint32_t all, uint32_t prev)
-{
-    if (prev != 0 && same_bin(prev, all)) {
-        block_change_size(r, g, prev, all); /* it stays where it is */
-        return true;
-    }
-    if (prev != 0 && KA_UNLIKELY(!list_remove(r, g, prev)))
-        return false;
-    list_push(r, g, all, bin_of(all));
-    return true;
-}
-
-/* A live block of the only range becomes free. Which neighbours are free is known; whatever is not
- * as it should be goes to the ways above. */
-static KA_ALWAYS_INLINE void release(ka_region *region, uint32_t g, uint32_t n, bool before, bool behind,
-                                     const void *site)
+/* The same in the only range, in four ways, each in code of its own, by which neighbours are free. Whatever is not as it
+ * should be goes to the way above, before anything is written. */
+static KA_NOINLINE void release_alone(ka_region *region, uint32_t g, uint32_t n)
 {
     range *r = &region->ranges[0];
-    uint32_t prev = before ? size_before(r, g) : 0, next = behind ? size_behind(r, g + n) : 0, end = g + n;
-    uint32_t all = prev + n + next;
-    bool sound = (!before || prev != 0) && (!behind || next != 0), placed = false;
-    if (sound && behind && !before && same_bin(next, all))
-        sound = placed = list_replace(r, end, g, all, bin_of(all));
-    else if (sound && behind && (sound = list_remove(r, end, next)))
+    list_push(r, g, n, bin_of(n));
+    ends_flip(r, g, n);
+    region->free_blocks++;
+}
+
+/* The block before, of `prev` granules, goes to another list. */
+static KA_NOINLINE void release_moving(ka_region *region, uint32_t g, uint32_t n, uint32_t prev)
+{
+    range *r = &region->ranges[0];
+    if (KA_UNLIKELY(!list_remove(r, g - prev, prev))) {
+        block_release(region, r, g, n);
+        return;
+    }
+    list_push(r, g - prev, prev + n, bin_of(prev + n));
+    bits_release(r, g, n, prev, 0);
+}
+
+static KA_NOINLINE void release_behind_free(ka_region *region, uint32_t g, uint32_t n)
+{
+    range *r = &region->ranges[0];
+    uint32_t prev = size_before(r, g);
+    if (KA_UNLIKELY(prev == 0)) {
+        block_release(region, r, g, n);
+    } else if (same_bin(prev, prev + n)) { /* it stays where it is */
+        block_change_size(r, g - prev, prev, prev + n);
+        bits_release(r, g, n, prev, 0);
+    } else {
+        release_moving(region, g, n, prev);
+    }
+}
+
+static KA_NOINLINE void release_before_free(ka_region *region, uint32_t g, uint32_t n)
+{
+    range *r = &region->ranges[0];
+    uint32_t end = g + n, next = size_behind(r, end), all = n + next;
+    bool sound = next != 0;
+    if (KA_LIKELY(sound) && same_bin(next, all)) {
+        sound = list_replace(r, end, g, all, bin_of(all));
+    } else if (KA_LIKELY(sound) && (sound = list_remove(r, end, next))) {
         block_wipe(r, end);
-    if (KA_UNLIKELY(!sound)) {
-        block_release(region, r, g, n, site);
-        return;
+        list_push(r, g, all, bin_of(all));
     }
-    if (!placed && KA_UNLIKELY(!block_grow(r, g - prev, all, prev))) {
-        release_joined(region, g, n, next, site);
-        return;
-    }
-    region->free_blocks += (size_t)1 - before - behind;
-    bits_release(r, g, n, prev, next);
-}
-
-static KA_NOINLINE void release_alone(ka_region *region, uint32_t g, uint32_t n, const void *site)
-{
-    release(region, g, n, false, false, site);
-}
-
-static KA_NOINLINE void release_behind_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
-{
-    release(region, g, n, true, false, site);
-}
-
-static KA_NOINLINE void release_before_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
-{
-    release(region, g, n, false, true, site);
-}
-
-static KA_NOINLINE void release_between_free(ka_region *region, uint32_t g, uint32_t n, const void *site)
-{
-    release(region, g, n, true, true, site);
-}
-
-/* The four ways, each in code of its own. */
-static KA_ALWAYS_INLINE void release_between(ka_region *region, uint32_t g, uint32_t n, bool before, bool behind,
-                                             const void *site)
-{
-    if (!behind && !before)
-        release_alone(region, g, n, site);
-    else if (!behind)
-        release_behind_free(region, g, n, site);
-    else if (!before)
-        release_before_free(region, g, n, site);
+    if (KA_LIKELY(sound))
+        bits_release(r, g, n, 0, next);
     else
-        release_between_free(region, g, n, site);
+        block_release(region, r, g, n);
+}
+
+static KA_NOINLINE void release_between_free(ka_region *region, uint32_t g, uint32_t n)
+{
+    range *r = &region->ranges[0];
+    uint32_t end = g + n, next = size_behind(r, end);
+    if (KA_UNLIKELY(next == 0 || !list_remove(r, end, next))) {
+        block_release(region, r, g, n);
+        return;
+    }
+    block_wipe(r, end);
+    start_flip(r, end);
+    ends_flip(r, end, next);
+    region->free_blocks--;
+    release_behind_free(region, g, n + next);
+}
+
+static KA_ALWAYS_INLINE void release_usual(ka_region *region, uint32_t g, uint32_t n)
+{
+    const range *r = &region->ranges[0];
+    bool before = is_free_end(r, g - 1), behind = is_free_end(r, g + n);
+    if (!behind && !before)
+        release_alone(region, g, n);
+    else if (!behind)
+        release_behind_free(region, g, n);
+    else if (!before)
+        release_before_free(region, g, n);
+    else
+        release_between_free(region, g, n);
 }
 
 /* ---- alloc ---- */
@@ -168,7 +164,7 @@ static KA_NOINLINE void bin_abandon(ka_region *region, range *r, uint32_t bin)
     r->heads[bin] = 0;
     bin_mark_empty(r, bin);
     tournament_update(region, r);
-    ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, NULL);
+    damage_report(region, damaged);
 }
 
 /* The first granule of the first list at or above `bin` whose first block is sound, its bin in *bin; 0 if there is
@@ -291,7 +287,7 @@ static KA_NOINLINE void *region_take(ka_region *region, uint32_t n, size_t align
 /* The last block of a row, of `more` granules and one at g, becomes a live one. */
 static KA_ALWAYS_INLINE void *waiting_lend(ka_region *region, uint32_t *top, uint32_t g, size_t more)
 {
-    *waiting_at(region, (int32_t)*top) = 0;
+    *waiting_at(region, (int32_t)*top) = NO_BLOCK;
     --*top;
     live_add(region, more + 1);
     region->last_down = ~more;
@@ -329,11 +325,13 @@ static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_
     uint32_t n = granules_of(size);
     if (n == UINT32_MAX)
         return NULL;
+    if (region->live > region->crowded_from)
+        ka_region_rows_adapt(region);
     void *block = waiting_take(region, n, align);
     if (block == NULL && region->live_blocks == 0)
-        (void)region_settle(region, NULL); /* an empty heap begins anew */
+        (void)region_settle(region); /* an empty heap begins anew */
     while (block == NULL && (block = region_take(region, n, align)) == NULL)
-        if (!region_settle(region, NULL) && !region_grow(region, size, align, flags))
+        if (!region_settle(region) && !region_grow(region, size, align, flags))
             return NULL;
     return block;
 }
@@ -363,7 +361,7 @@ static KA_NOINLINE void *take_cut(ka_region *region, uint32_t n, uint32_t bin, u
 static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size_t align, ka_flags flags, size_t all)
 {
     range *r = &region->ranges[0];
-    if (KA_UNLIKELY(all > region->only_granules || region->live_blocks == 0))
+    if (KA_UNLIKELY(all > region->only_granules || region->live - 1 >= region->crowded_from)) /* or nothing is live */
         return region_alloc_slow(region, size, align, flags);
     uint32_t n = (uint32_t)all, bin = bin_of(n);
     for (;;) {
@@ -441,37 +439,34 @@ static KA_ALWAYS_INLINE waits block_wait(ka_region *region, uint32_t g, size_t n
 {
     if (n > region->rows)
         return WAITS_NOT;
-    uint32_t *top = waiting_top(region, n);
-    ptrdiff_t row = row_index(region, n), next = (int32_t)*top + 1;
-    if (KA_UNLIKELY(row_has(region, waiting_at(region, row), g)))
+    uint32_t *last = waiting_last(region, n);
+    if (KA_UNLIKELY(row_has(region, last, g)))
         return WAITS_ALREADY;
-    if (next == row + (ptrdiff_t)region->row_length)
+    if (last[1] == 0)
         return WAITS_NOT;
-    *waiting_at(region, next) = g;
-    ++*top;
+    last[1] = g;
+    ++*waiting_top(region, n);
     region->last_down = 0; /* the room for that one may be gone */
     return WAITS;
 }
 
 /* A block that is no longer counted as live waits or is merged. */
-static void block_drop(ka_region *region, range *r, uint32_t g, uint32_t n, const void *site)
+static void block_drop(ka_region *region, range *r, uint32_t g, uint32_t n)
 {
-    if (region->only_granules == 0) {
-        block_release(region, r, g, n, site);
-        return;
-    }
-    if (block_wait(region, g, n) == WAITS)
-        return;
-    release_between(region, g, n, is_free_end(r, g - 1), is_free_end(r, g + n), site);
+    length_flip(r, g, n);
+    if (region->only_granules == 0)
+        block_release(region, r, g, n);
+    else if (block_wait(region, g, n) != WAITS)
+        release_usual(region, g, n);
 }
 
 /* A live block, found by its bits, is freed. */
-static void block_free(ka_region *region, const range *r, uint32_t g, uint32_t n, const void *site)
+static void block_free(ka_region *region, const range *r, uint32_t g, uint32_t n)
 {
     if (block_at(r, g) == region->last)
         region->last_down = 0;
     live_subtract(region, n);
-    block_drop(region, (range *)(uintptr_t)r, g, n, site);
+    block_drop(region, (range *)(uintptr_t)r, g, n);
 }
 
 static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t size, const void *site)
@@ -482,62 +477,64 @@ static KA_NOINLINE void region_free_slow(ka_region *region, void *block, size_t 
     size_t n = (size - 1) / KA_REGION_GRANULE + 1;
     uint32_t g = block_find(region, r, block, n);
     if (KA_LIKELY(g != 0))
-        block_free(region, r, g, (uint32_t)n, site);
+        block_free(region, r, g, (uint32_t)n);
     else
         block_refuse(region, r, block, size, site);
 }
 
-/* The rest of region_free_usual for a large block: its length proves its size. */
-static KA_NOINLINE void region_free_large(ka_region *region, void *block, size_t size, const void *site)
+/* The rest of region_free_usual for a block that does not wait. So little may be live now that more may wait again. */
+static KA_NOINLINE void region_free_crowded(ka_region *region, uint32_t g, uint32_t n)
+{
+    if (region->live < (size_t)region->only_granules * ROOMY)
+        ka_region_rows_adapt(region);
+    release_usual(region, g, n);
+}
+
+static KA_NOINLINE void region_free_merging(ka_region *region, uint32_t g, uint32_t n)
+{
+    live_subtract(region, n);
+    if (KA_UNLIKELY(region->crowded))
+        region_free_crowded(region, g, n);
+    else
+        release_usual(region, g, n);
+}
+
+/* The rest of region_free_usual for a large live block: its length proves its size. */
+static KA_NOINLINE void region_free_large(ka_region *region, void *block, size_t size, uint32_t g, const void *site)
 {
     const range *r = &region->ranges[0];
-    uint32_t g = (uint32_t)(((uintptr_t)block - r->base) / KA_REGION_GRANULE);
     size_t n = (size - 1) / KA_REGION_GRANULE + 1;
-    uint64_t starts = ka_bit_window(r->starts, g) & ka_low_mask(LARGE);
-    bool live = starts == 1 && !is_free_end(r, g) && ka_load_bytes32(length_at(r, g)) == n;
-    waits waiting = live ? block_wait(region, g, n) : WAITS_ALREADY;
-    if (KA_UNLIKELY(waiting == WAITS_ALREADY)) {
+    if (KA_UNLIKELY(starts_behind(r, g) != 0 || length_of(r, g) != n)) {
         region_free_slow(region, block, size, site);
         return;
     }
-    live_subtract(region, n);
-    if (waiting == WAITS)
-        return;
-    release_between(region, g, (uint32_t)n, is_free_end(r, g - 1), is_free_end(r, g + (uint32_t)n), site);
+    length_flip(r, g, (uint32_t)n);
+    region_free_merging(region, g, (uint32_t)n);
 }
 
-/* The rest of region_free_usual for a block that cannot wait. `ends`: its bits from the granule before on. */
-static KA_NOINLINE void region_free_merging(ka_region *region, uint32_t g, uint32_t n, uint64_t ends, const void *site)
-{
-    live_subtract(region, n);
-    release_between(region, g, n, (ends & 1) != 0, (ends >> n & 2) != 0, site);
-}
-
-/* The only range, and a block whose bits lie in one window together with those of its neighbours: the proof is the same
- * as in block_find. NULL is in no range; n is huge for size 0. */
+/* The only range: the proof is the same as in block_find. NULL is in no range; n is huge for size 0. */
 static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t size, const void *site)
 {
     const range *r = &region->ranges[0];
     uintptr_t offset = (uintptr_t)block - r->base;
     size_t n = (size - 1) / KA_REGION_GRANULE + 1;
     size_t number = offset >> 4 | offset << (sizeof offset * 8 - 4); /* huge if the block is not aligned */
-    if (KA_UNLIKELY(number - 1 >= region->only_granules)) {
+    uint32_t g = (uint32_t)number;
+    if (KA_UNLIKELY(number - 1 >= region->only_granules || !is_live_start(r, g))) {
         region_free_slow(region, block, size, site);
         return;
     }
     if (n >= LARGE) {
-        region_free_large(region, block, size, site);
+        region_free_large(region, block, size, g, site);
         return;
     }
-    uint32_t g = (uint32_t)number;
-    uint64_t starts = ka_bit_window(r->starts, g - 1) >> 1, ends = ka_bit_window(r->ends, g - 1);
-    /* a start here, the next one n granules on */
-    bool live = ka_lowest_bit((starts ^ 1) | UINT64_C(1) << 63) == n && (ends & 2) == 0;
-    waits waiting = KA_LIKELY(live) ? block_wait(region, g, n) : WAITS_ALREADY;
+    uint64_t behind = starts_behind(r, g); /* of which the first must be the one right behind the block */
+    bool fits = (behind & (0 - behind)) == UINT64_C(1) << (n - 1);
+    waits waiting = KA_LIKELY(fits) ? block_wait(region, g, n) : WAITS_ALREADY;
     if (KA_LIKELY(waiting == WAITS))
         live_subtract(region, n);
     else if (KA_LIKELY(waiting == WAITS_NOT))
-        region_free_merging(region, g, (uint32_t)n, ends, site);
+        region_free_merging(region, g, (uint32_t)n);
     else
         region_free_slow(region, block, size, site);
 }
@@ -573,7 +570,7 @@ void ka_region_free_unsized(ka_region *region, void *block)
         return; /* the block of size 0 */
     uint32_t g = block_find(region, r, block, 0);
     if (g != 0)
-        block_free(region, r, g, live_size(r, g), KA_RETURN_ADDRESS());
+        block_free(region, r, g, live_size(r, g));
     else
         block_refuse(region, r, block, 0, KA_RETURN_ADDRESS());
 }
@@ -589,13 +586,13 @@ static void live_changed(ka_region *region, const range *r, uint32_t old_n, uint
 }
 
 /* The end of a live block becomes a block of its own, and is freed. */
-static void block_shrink(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n, const void *site)
+static void block_shrink(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n)
 {
-    length_clear(r, g, old_n);
-    length_set(r, g, new_n);
+    length_flip(r, g, old_n);
+    length_flip(r, g, new_n);
     live_begin(r, g + new_n, old_n - new_n);
     region->live -= (size_t)(old_n - new_n) * KA_REGION_GRANULE;
-    block_drop(region, r, g + new_n, old_n - new_n, site);
+    block_drop(region, r, g + new_n, old_n - new_n);
 }
 
 /* A live block takes what it needs from the free block behind it. False, and nothing is written, if there is none that
@@ -618,11 +615,10 @@ static bool block_extend(ka_region *region, range *r, uint32_t g, uint32_t old_n
         else
             region->free_blocks--;
     }
-    length_clear(r, g, old_n);
+    length_flip(r, g, old_n);
     bits_take(r, end, more, rest);
-    length_clear(r, end, more);
-    bit_clear(r->starts, end);
-    length_set(r, g, new_n);
+    start_flip(r, end);
+    length_flip(r, g, new_n);
     live_changed(region, r, old_n, new_n);
     return true;
 }
@@ -648,8 +644,8 @@ static KA_NOINLINE void *block_slide_down(ka_region *region, range *r, uint32_t 
     block_remove(region, r, low, before);
     if (behind != 0)
         block_remove(region, r, g + n, behind);
-    bit_clear(r->starts, g);
-    length_clear(r, g, n);
+    start_flip(r, g);
+    length_flip(r, g, n);
     ka_move((void *)granule_address(r, start), (void *)granule_address(r, g), (size_t)n * KA_REGION_GRANULE);
     live_begin(r, start, new_n);
     if (start != low)
@@ -661,42 +657,42 @@ static KA_NOINLINE void *block_slide_down(ka_region *region, range *r, uint32_t 
 }
 
 /* A block becomes another one, which is live already. */
-static void *block_move(ka_region *region, range *r, uint32_t g, uint32_t n, void *to, size_t size, const void *site)
+static void *block_move(ka_region *region, range *r, uint32_t g, uint32_t n, void *to, size_t size)
 {
     ka_copy(to, block_at(r, g), size);
     live_subtract(region, n);
-    block_drop(region, r, g, n, site);
+    block_drop(region, r, g, n);
     return to;
 }
 
 /* What waits right behind is merged. False if nothing does. */
-static KA_NOINLINE bool behind_settle(ka_region *region, uint32_t end, const void *site)
+static KA_NOINLINE bool behind_settle(ka_region *region, uint32_t end)
 {
     uint32_t n = waiting_behind(region, &region->ranges[0], end);
     if (n != 0)
-        waiting_settle(region, end, n, site);
+        waiting_settle(region, end, n);
     return n != 0;
 }
 
 /* Without more memory; NULL if that does not suffice. `size`: bytes to keep. */
 static KA_NOINLINE void *block_resize(ka_region *region, range *r, uint32_t g, uint32_t old_n, uint32_t new_n,
-                                      size_t align, size_t size, const void *site)
+                                      size_t align, size_t size)
 {
     void *block = block_at(r, g), *to;
     bool aligned = ((uintptr_t)block & (align - 1)) == 0;
     if (aligned && new_n < old_n)
-        block_shrink(region, r, g, old_n, new_n, site);
+        block_shrink(region, r, g, old_n, new_n);
     if (aligned && (new_n <= old_n || block_extend(region, r, g, old_n, new_n)))
         return block;
     if ((to = waiting_take(region, new_n, align)) != NULL)
-        return block_move(region, r, g, old_n, to, size, site);
-    if (aligned && region->rows != 0 && behind_settle(region, g + old_n, site) &&
+        return block_move(region, r, g, old_n, to, size);
+    if (aligned && region->rows != 0 && behind_settle(region, g + old_n) &&
         block_extend(region, r, g, old_n, new_n))
         return block;
     if (new_n > old_n && (to = block_slide_down(region, r, g, old_n, new_n, align)) != NULL)
         return to;
     if ((to = region_take(region, new_n, align)) != NULL)
-        return block_move(region, r, g, old_n, to, size, site);
+        return block_move(region, r, g, old_n, to, size);
     return NULL;
 }
 
@@ -714,8 +710,8 @@ static KA_NOINLINE void *region_resize(ka_region *region, void *block, size_t ol
         return NULL;
     region->last_down = 0; /* if it is this block, it will have another size or place */
     void *result;
-    while ((result = block_resize(region, r, g, old_n, new_n, new_align, ka_min(old_size, new_size), site)) == NULL) {
-        if (!region_settle(region, site) && !region_grow(region, new_size, new_align, flags))
+    while ((result = block_resize(region, r, g, old_n, new_n, new_align, ka_min(old_size, new_size))) == NULL) {
+        if (!region_settle(region) && !region_grow(region, new_size, new_align, flags))
             return NULL;
         r = range_of(region, (uintptr_t)block); /* a refill may have changed the ranges */
     }

@@ -95,7 +95,7 @@ static KA_NOINLINE void stats_add_waiting(const ka_region *region, ka_stats *sta
 {
     const range *r = &region->ranges[0];
     for (uint32_t n = 1; n <= region->rows; n++)
-        for (const uint32_t *at = waiting_at(region, (int32_t)*waiting_top(region, n)); *at != 0; at--) {
+        for (const uint32_t *at = waiting_last(region, n); *at != 0; at--) {
             merged all = merged_around(region, r, *at, n);
             if (all.another)
                 continue;
@@ -133,7 +133,7 @@ typedef struct census {
 /* Inside a live block no bit says that a free one ends there, but where the length is kept. */
 static const char *check_live(const range *r, uint32_t g, uint32_t n)
 {
-    uint32_t kept = n >= LARGE ? g / 8 * 8 + 8 : g + n; /* the first granule of 32 whose bits are the length */
+    uint32_t kept = n >= LARGE ? g / 32 * 32 + 32 : g + n; /* the first granule of 32 whose bits are the length */
     if (live_size(r, g) != n)
         return "the length of a live block is not as its bits say";
     for (uint32_t at = g; at < g + n; at++)
@@ -212,11 +212,11 @@ static const char *check_row(const ka_region *region, uint32_t n, census *c)
         return "a row has no end";
     for (uint32_t at = 1; at < region->row_length; at++) {
         uint32_t g = row[at];
-        if ((g == 0 && begun && at <= top) || (g != 0 && at > top))
+        if ((g == 0 && begun) || (g == NO_BLOCK) != (at > top))
             return "a row's blocks do not end at its top";
-        if (g == 0)
+        begun = g != 0;
+        if (g == 0 || g == NO_BLOCK)
             continue;
-        begun = true;
         if (g > r->granules || !is_live_start(r, g) || live_size(r, g) != n)
             return "a block that waits is not as its bits say";
         for (uint32_t other = 1; other < at; other++)
@@ -233,6 +233,8 @@ static const char *check_waiting(const ka_region *region, census *c)
     const char *broken = NULL;
     if (region->rows != 0 && (region->range_count != 1 || region->merging))
         return "a block may wait where none should";
+    if (region->rows != 0 && *waiting_at(region, -(ptrdiff_t)region->rows - 1) != 0)
+        return "the last row has no end";
     for (uint32_t n = 1; n <= region->rows && broken == NULL; n++)
         broken = check_row(region, n, c);
     return broken;
@@ -246,7 +248,7 @@ static const char *check_last(const ka_region *region)
     uint32_t n = (uint32_t)((size_t)0 - region->last_down);
     if (n == 0)
         return NULL;
-    if (n > region->rows || (int32_t)*waiting_top(region, n) == row_index(region, n) + (ptrdiff_t)region->row_length - 1)
+    if (n > region->rows || waiting_last(region, n)[1] != NO_BLOCK)
         return "the row of the block handed out last has no room";
     if (g - 1 >= r->granules || !is_live_start(r, g) || live_size(r, g) != n)
         return "the block handed out last is not as its bits say";

@@ -11,10 +11,9 @@ static uint32_t record_bins(uint32_t granules)
     return bin_of(granules) + 1;
 }
 
-/* Of one plane. */
 static size_t record_bit_bytes(uint32_t granules)
 {
-    return ka_words_for((size_t)granules + 2) * sizeof(uint64_t);
+    return ka_words_for((size_t)granules + 2) * 2 * sizeof(uint64_t);
 }
 
 /* Sizes of which blocks may wait: one of each is together 1/256 of the range, and four at least where there is room. */
@@ -26,29 +25,30 @@ static uint32_t record_rows(uint32_t granules)
     return n;
 }
 
-static uint32_t record_row_length(uint32_t granules)
+static uint8_t record_row_length(uint32_t granules)
 {
     return granules < DEEP_RANGE ? FLAT_ROW : DEEP_ROW;
 }
 
 /* How many blocks of n granules may wait. */
-static uint32_t row_depth(uint32_t granules, uint32_t n)
+static uint32_t row_depth(uint32_t granules, uint32_t n, bool crowded)
 {
-    uint32_t depth = granules / DEEP_SHARE / n;
-    return (uint32_t)ka_min(depth == 0 ? 1 : depth, record_row_length(granules) - 1);
+    uint32_t depth = granules / (crowded ? FLAT_SHARE : DEEP_SHARE) / n;
+    return (uint32_t)ka_min(depth == 0 ? 1 : depth, record_row_length(granules) - 1u);
 }
 
-/* The numbers of what waits: a top and a row for each size. */
+/* The numbers of what waits: a top and a row for each size, and a 0 between. */
 static uint32_t record_waiting(uint32_t granules)
 {
-    return record_rows(granules) * (1 + record_row_length(granules));
+    uint32_t rows = record_rows(granules);
+    return rows == 0 ? 0 : rows * (1 + record_row_length(granules)) + 1;
 }
 
-/* A window of bits may read eight bytes behind the second plane: there are always two heads. */
+/* Who looks at the starts behind a granule may read eight bytes behind the bits: there are always two heads. */
 static size_t record_bytes(uint32_t granules)
 {
     size_t numbers = record_bins(granules) + record_waiting(granules);
-    return ka_round_up(numbers * sizeof(uint32_t), sizeof(uint64_t)) + 2 * record_bit_bytes(granules);
+    return ka_round_up(numbers * sizeof(uint32_t), sizeof(uint64_t)) + record_bit_bytes(granules);
 }
 
 /* How many granules a range of `size` bytes has besides its record, which ends at the last whole granule. */
@@ -61,13 +61,28 @@ static uint32_t granules_in(size_t size)
     return n;
 }
 
-/* All rows, empty. */
-static void rows_lay_out(const range *r)
+/* All rows, empty: in each as many places as blocks may wait. */
+static void rows_lay_out(ka_region *region, bool crowded)
 {
-    uint32_t rows = record_rows(r->granules), length = record_row_length(r->granules);
-    ka_clear(r->heads - record_waiting(r->granules), record_waiting(r->granules) * sizeof(uint32_t));
-    for (uint32_t n = 1; n <= rows; n++)
-        *(r->heads - n) = length - 1 - row_depth(r->granules, n) - (rows + n * length);
+    uint32_t granules = region->only_granules, length = region->row_length;
+    for (uint32_t n = 1; n <= region->rows; n++) {
+        uint32_t depth = row_depth(granules, n, crowded);
+        ptrdiff_t row = row_index(region, n);
+        for (uint32_t at = 0; at < length; at++)
+            *waiting_at(region, row + at) = at + depth < length ? 0 : NO_BLOCK;
+        *waiting_top(region, n) = (uint32_t)(row + (ptrdiff_t)(length - 1 - depth));
+    }
+    if (region->rows != 0)
+        *waiting_at(region, -(ptrdiff_t)region->rows - 1) = 0;
+    region->crowded = crowded;
+    region->crowded_from = crowded || length == FLAT_ROW ? SIZE_MAX : (size_t)granules * CROWDED;
+    region->last_down = 0;
+}
+
+void ka_region_rows_adapt(ka_region *region)
+{
+    region_settle(region);
+    rows_lay_out(region, region->live > region->crowded_from);
 }
 
 /* Sets size, granules and the record's place. The old contents of the record, if any, move along: upwards, so the last
@@ -79,24 +94,19 @@ static void range_lay_out(range *r, size_t size)
     r->size = size;
     r->granules = granules_in(size);
     r->bins = (uint16_t)record_bins(r->granules);
-    size_t plane = record_bit_bytes(r->granules), kept = old.granules == 0 ? 0 : record_bit_bytes(old.granules);
-    r->starts = (uint64_t *)(end - record_bytes(r->granules));
-    r->ends = (uint64_t *)((uintptr_t)r->starts + plane);
-    r->heads = (uint32_t *)((uintptr_t)r->ends + plane) + record_waiting(r->granules);
+    size_t bits = record_bit_bytes(r->granules), kept = old.granules == 0 ? 0 : record_bit_bytes(old.granules);
+    r->bits = (uint64_t *)(end - record_bytes(r->granules));
+    r->heads = (uint32_t *)((uintptr_t)r->bits + bits) + record_waiting(r->granules);
     if (old.granules != 0) {
-        bit_clear(old.starts, old.granules + 1);
         ka_move(r->heads, old.heads, old.bins * sizeof(uint32_t));
-        ka_move(r->ends, old.ends, kept);
-        ka_move(r->starts, old.starts, kept);
+        ka_move(r->bits, old.bits, kept);
     }
-    ka_clear((char *)r->starts + kept, plane - kept);
-    ka_clear((char *)r->ends + kept, plane - kept);
-    rows_lay_out(r);
+    ka_clear((char *)r->bits + kept, bits - kept);
     ka_clear(r->heads + old.bins, (r->bins - old.bins) * sizeof(uint32_t));
-    bit_set(r->starts, r->granules + 1);
+    start_flip(r, r->granules + 1); /* the one behind the old granules begins what is added */
 }
 
-/* What is known of the only range. Blocks may wait in it alone. */
+/* What is known of the only range. Blocks may wait in it alone. Nothing waits. */
 static void range_is_only(ka_region *region)
 {
     bool only = region->range_count == 1;
@@ -104,13 +114,12 @@ static void range_is_only(ka_region *region)
     uint32_t waiting = region->merging ? 0 : region->only_granules; /* the range in which blocks may wait */
     region->rows = record_rows(waiting);
     region->row_length = record_row_length(waiting);
-    region->last_down = 0;
+    rows_lay_out(region, false);
 }
 
 void ka_region_set_merging(ka_region *region, bool at_once)
 {
-    if (at_once)
-        region_settle(region, NULL);
+    region_settle(region);
     region->merging = at_once;
     range_is_only(region);
 }
@@ -124,19 +133,19 @@ void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context)
 static void range_extend(ka_region *region, range *r, size_t size)
 {
     uint32_t old = r->granules;
-    region_settle(region, NULL);
+    region_settle(region);
     range_lay_out(r, r->size + size);
     uint32_t added = r->granules - old;
     range_is_only(region);
     const void *damaged = granules_join(region, r, old + 1, added);
     tournament_build(region);
     if (damaged != NULL)
-        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, NULL);
+        damage_report(region, damaged);
 }
 
 static void range_insert(ka_region *region, uint32_t at, uintptr_t base, size_t size)
 {
-    region_settle(region, NULL);
+    region_settle(region);
     for (uint32_t i = region->range_count; i > at; i--)
         region->ranges[i] = region->ranges[i - 1];
     region->range_count++;

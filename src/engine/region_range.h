@@ -16,12 +16,15 @@
 #define DEEP_ROW   8     /* numbers in a row of a large range: 7 blocks wait */
 #define FLAT_ROW   2     /* and of a small one */
 #define DEEP_RANGE 32768 /* granules from which on a range is large */
-#define DEEP_SHARE 16384 /* one of so many granules is the most that waits of a size, if that is not one block */
-#define LARGE      48    /* granules; a live block from here on has its length beside its bits */
+#define DEEP_SHARE 512   /* one of so many granules is the most that waits of a size, if that is not one block */
+#define FLAT_SHARE 16384 /* the same in a crowded range */
+#define CROWDED    11    /* live bytes for each granule from which on a range is crowded */
+#define ROOMY      10    /* and below which it is not any more */
+#define NO_BLOCK   UINT32_MAX /* in a place where none waits */
+#define LARGE      65    /* granules; a live block from here on has its length beside its bits */
 #define CHECK_KEY  UINT32_C(0x9e3779b9)
 
-_Static_assert(LARGE + 1 <= 49, "a smaller block and a granule on each side fit into one window");
-_Static_assert(KA_PRIM_LITTLE_ENDIAN, "the planes of bits are read by bytes, too");
+_Static_assert(WAITING < LARGE, "what waits is proved by its bits alone");
 
 typedef ka_region_range range;
 
@@ -77,36 +80,44 @@ static KA_ALWAYS_INLINE footer *block_footer(const range *r, uint32_t end)
     return (footer *)(granule_address(r, end) - sizeof(footer));
 }
 
-static KA_ALWAYS_INLINE uint64_t granule_bit(uint32_t g)
+/* The two words of bits for the 64 granules around g: starts, ends. Each word is only read and written as a whole: what
+ * overlaps a part of a newer write would wait until that is in the cache. */
+static KA_ALWAYS_INLINE uint64_t *starts_at(const range *r, uint32_t g)
 {
-    return UINT64_C(1) << (g % 64);
+    return r->bits + g / 64 * 2;
 }
 
-static KA_ALWAYS_INLINE void bit_set(uint64_t *plane, uint32_t g)
+static KA_ALWAYS_INLINE uint64_t *ends_at(const range *r, uint32_t g)
 {
-    plane[g / 64] |= granule_bit(g);
+    return r->bits + g / 64 * 2 + 1;
 }
 
-static KA_ALWAYS_INLINE void bit_clear(uint64_t *plane, uint32_t g)
+static KA_ALWAYS_INLINE void start_flip(const range *r, uint32_t g)
 {
-    plane[g / 64] &= ~granule_bit(g);
+    *starts_at(r, g) ^= UINT64_C(1) << g % 64;
 }
 
-static KA_ALWAYS_INLINE bool bit_get(const uint64_t *plane, uint32_t g)
+/* if: 1, or 0 for nothing */
+static KA_ALWAYS_INLINE void end_flip_if(const range *r, uint32_t g, bool flips)
 {
-    return (plane[g / 64] >> g % 64 & 1) != 0;
+    *ends_at(r, g) ^= (uint64_t)flips << g % 64;
+}
+
+static KA_ALWAYS_INLINE void end_flip(const range *r, uint32_t g)
+{
+    end_flip_if(r, g, true);
 }
 
 /* A block starts here, live or free; or the range ends here. */
 static KA_ALWAYS_INLINE bool is_start(const range *r, uint32_t g)
 {
-    return bit_get(r->starts, g);
+    return (*starts_at(r, g) >> g % 64 & 1) != 0;
 }
 
 /* The first or last granule of a free block, if it is the first or last granule of any. */
 static KA_ALWAYS_INLINE bool is_free_end(const range *r, uint32_t g)
 {
-    return bit_get(r->ends, g);
+    return (*ends_at(r, g) >> g % 64 & 1) != 0;
 }
 
 static KA_ALWAYS_INLINE bool is_live_start(const range *r, uint32_t g)
@@ -118,7 +129,7 @@ static KA_ALWAYS_INLINE bool is_live_start(const range *r, uint32_t g)
 static inline uint32_t next_start(const range *r, uint32_t g, uint32_t limit)
 {
     for (uint32_t at = g; at < limit; at = (at | 63) + 1) {
-        uint64_t word = r->starts[at / 64] >> (at % 64);
+        uint64_t word = *starts_at(r, at) >> at % 64;
         if (word != 0)
             return (uint32_t)ka_min(at + ka_lowest_bit(word), limit);
     }
@@ -129,37 +140,39 @@ static inline uint32_t next_start(const range *r, uint32_t g, uint32_t limit)
 static inline uint32_t last_start(const range *r, uint32_t g)
 {
     for (uint32_t at = g;; at = (at & ~UINT32_C(63)) - 1) {
-        uint64_t word = r->starts[at / 64] << (63 - at % 64);
+        uint64_t word = *starts_at(r, at) << (63 - at % 64);
         if (word != 0)
             return at - (63 - ka_highest_bit(word));
     }
 }
 
-/* Where the length of a live block of LARGE granules or more is kept: among the bits of its own inner granules, which
- * say nothing else. */
-static KA_ALWAYS_INLINE unsigned char *length_at(const range *r, uint32_t g)
+/* The 64 bits of starts behind g. */
+static KA_ALWAYS_INLINE uint64_t starts_behind(const range *r, uint32_t g)
 {
-    return (unsigned char *)r->ends + g / 8 + 1;
+    const uint64_t *word = starts_at(r, g);
+    return word[0] >> g % 64 >> 1 | word[2] << (63 - g % 64);
 }
 
-static KA_ALWAYS_INLINE void length_set(const range *r, uint32_t g, uint32_t n)
+/* A live block of LARGE granules or more has its length in half a word of `ends`: the first half of which all granules
+ * lie inside the block, where bits say nothing else. */
+static KA_ALWAYS_INLINE void length_flip(const range *r, uint32_t g, uint32_t n)
 {
+    uint32_t half = g / 32 + 1;
     if (KA_UNLIKELY(n >= LARGE))
-        ka_store_bytes32(length_at(r, g), n);
+        *ends_at(r, half * 32) ^= (uint64_t)n << half % 2 * 32;
 }
 
-static KA_ALWAYS_INLINE void length_clear(const range *r, uint32_t g, uint32_t n)
+static KA_ALWAYS_INLINE uint32_t length_of(const range *r, uint32_t g)
 {
-    if (KA_UNLIKELY(n >= LARGE))
-        ka_store_bytes32(length_at(r, g), 0);
+    uint32_t half = g / 32 + 1;
+    return (uint32_t)(*ends_at(r, half * 32) >> half % 2 * 32);
 }
 
 /* Granules of the live block at g. */
 static KA_ALWAYS_INLINE uint32_t live_size(const range *r, uint32_t g)
 {
-    uint64_t starts = ka_bit_window(r->starts, g) >> 1;
-    uint32_t n = ka_lowest_bit(starts | UINT64_C(1) << (LARGE - 1)) + 1;
-    return n < LARGE ? n : ka_load_bytes32(length_at(r, g));
+    uint64_t behind = starts_behind(r, g);
+    return behind != 0 ? ka_lowest_bit(behind) + 1 : length_of(r, g);
 }
 
 /* What stands in `check`: its own place, too, so that neither a copy nor a constant passes for a header. */
@@ -219,8 +232,9 @@ static inline uint32_t free_before(const range *r, uint32_t g)
 /* ---- blocks that wait: live by their bits, and free ---- */
 
 /* The numbers of what waits lie below `heads`, at negative indices. heads[-n], for n up to region->rows, is the index of
- * the block of n granules that came last: its top. Below these is a row for each n. A row's first number is always 0,
- * and one that is less deep than others begins higher: there is a 0 below the block that came first. */
+ * the block of n granules that came last: its top. Below these are a 0, and a row for each n, whose first number is
+ * always 0. A row that is less deep than others begins higher: there is a 0 below the block that came first, and one
+ * behind the last place, which is the next row's. */
 static KA_ALWAYS_INLINE uint32_t *waiting_at(const ka_region *region, ptrdiff_t index)
 {
     return region->ranges[0].heads + index;
@@ -231,9 +245,15 @@ static KA_ALWAYS_INLINE uint32_t *waiting_top(const ka_region *region, size_t n)
     return waiting_at(region, -(ptrdiff_t)n);
 }
 
+/* The block of n granules that came last: its place. */
+static KA_ALWAYS_INLINE uint32_t *waiting_last(const ka_region *region, size_t n)
+{
+    return waiting_at(region, (int32_t)*waiting_top(region, n));
+}
+
 static KA_ALWAYS_INLINE ptrdiff_t row_index(const ka_region *region, size_t n)
 {
-    return -(ptrdiff_t)(region->rows + n * region->row_length);
+    return -(ptrdiff_t)(region->rows + 1 + n * region->row_length);
 }
 
 static KA_ALWAYS_INLINE const uint32_t *waiting_row(const ka_region *region, size_t n)
@@ -241,28 +261,31 @@ static KA_ALWAYS_INLINE const uint32_t *waiting_row(const ka_region *region, siz
     return waiting_at(region, row_index(region, n));
 }
 
-/* Whether the granule is in the row; places above the top hold 0. */
-static KA_ALWAYS_INLINE bool row_has(const ka_region *region, const uint32_t *row, uint32_t g)
+/* Whether the granule is in the row that ends at `last`, or near it. */
+static KA_ALWAYS_INLINE bool row_has(const ka_region *region, const uint32_t *last, uint32_t g)
 {
     _Static_assert(FLAT_ROW == 2 && DEEP_ROW == 8, "all their places are compared");
     if (region->row_length == FLAT_ROW)
-        return row[1] == g;
-    return row[1] == g || row[2] == g || row[3] == g || row[4] == g || row[5] == g || row[6] == g || row[7] == g;
+        return last[0] == g;
+    return last[0] == g || last[-1] == g || last[-2] == g || last[-3] == g || last[-4] == g || last[-5] == g ||
+           last[-6] == g;
 }
 
+/* No other block starts at a granule than the one whose size its bits tell, so it can be in no other size's row. */
 static KA_ALWAYS_INLINE bool is_waiting(const ka_region *region, uint32_t g, uint32_t n)
 {
-    return n <= region->rows && row_has(region, waiting_row(region, n), g);
+    return n <= region->rows && row_has(region, waiting_row(region, n) + region->row_length - 1, g);
 }
 
 /* Where the block starts that ends before g, if it may wait; 0 if its start is too far away. */
 static inline uint32_t start_before(const range *r, uint32_t g)
 {
     uint32_t at = g - 1, word = at / 64;
-    uint64_t bits = r->starts[word] << (63 - at % 64);
+    uint64_t bits = *starts_at(r, at) << (63 - at % 64);
     if (bits != 0)
         return at - 63 + ka_highest_bit(bits);
-    return word != 0 && r->starts[word - 1] != 0 ? word * 64 - 64 + ka_highest_bit(r->starts[word - 1]) : 0;
+    bits = word != 0 ? *starts_at(r, at - 64) : 0;
+    return bits != 0 ? word * 64 - 64 + ka_highest_bit(bits) : 0;
 }
 
 /* The granules of a block that waits right behind, or right before; 0 if none does. */
@@ -405,12 +428,18 @@ static KA_ALWAYS_INLINE void block_change_size(const range *r, uint32_t g, uint3
     block_footer(r, g + to)->size = to;
 }
 
+/* The bits of a free block's first and last granule. */
+static KA_ALWAYS_INLINE void ends_flip(const range *r, uint32_t g, uint32_t size)
+{
+    end_flip(r, g);
+    end_flip_if(r, g + size - 1, size > 1);
+}
+
 /* A free block comes to be. */
 static KA_ALWAYS_INLINE void block_insert(ka_region *region, range *r, uint32_t g, uint32_t size)
 {
-    bit_set(r->starts, g);
-    bit_set(r->ends, g);
-    bit_set(r->ends, g + size - 1);
+    start_flip(r, g);
+    ends_flip(r, g, size);
     list_push(r, g, size, bin_of(size));
     region->free_blocks++;
 }
@@ -420,63 +449,47 @@ static KA_ALWAYS_INLINE void block_remove(ka_region *region, range *r, uint32_t 
 {
     (void)list_remove(r, g, size);
     block_wipe(r, g);
-    bit_clear(r->starts, g);
-    bit_clear(r->ends, g);
-    bit_clear(r->ends, g + size - 1);
+    start_flip(r, g);
+    ends_flip(r, g, size);
     region->free_blocks--;
 }
 
 /* Granules that belong to nobody become a live block. */
 static KA_ALWAYS_INLINE void live_begin(const range *r, uint32_t g, uint32_t n)
 {
-    bit_set(r->starts, g);
-    length_set(r, g, n);
+    start_flip(r, g);
+    length_flip(r, g, n);
 }
 
-/* Bits of a live block of n granules that is taken from the front of a free one; `rest` granules stay free. */
+/* The bits of n granules that are taken from the front of a free block, but where one starts there; `rest` granules
+ * stay free. */
 static KA_ALWAYS_INLINE void bits_take(const range *r, uint32_t g, uint32_t n, uint32_t rest)
 {
-    if (KA_LIKELY(n < LARGE)) { /* in one window */
-        uint64_t end = UINT64_C(1) << n;
-        if (rest != 0)
-            ka_bit_window_flip(r->starts, g, end);
-        ka_bit_window_flip(r->ends, g, 1 | (rest != 0 ? (uint64_t)(rest > 1) << n : end >> 1));
-        return;
-    }
-    bit_clear(r->ends, g);
-    if (rest != 0) {
-        bit_set(r->ends, g + n);
-        bit_set(r->starts, g + n);
+    end_flip(r, g);
+    if (rest == 0) {
+        end_flip_if(r, g + n - 1, n > 1);
     } else {
-        bit_clear(r->ends, g + n - 1);
+        start_flip(r, g + n);
+        end_flip_if(r, g + n, rest > 1);
     }
-    length_set(r, g, n);
 }
 
 /* Bits of n granules that become free, together with free blocks of `prev` and `next` granules around them (0: none).
- * A block begins at g by its bits, with or without a length. */
+ * A block begins at g by its bits; it has no length. */
 static KA_ALWAYS_INLINE void bits_release(const range *r, uint32_t g, uint32_t n, uint32_t prev, uint32_t next)
 {
-    if (KA_LIKELY(n < LARGE)) { /* in one window, from the granule before */
-        uint64_t first = prev != 0 ? prev > 1 : 2, last = next != 0 ? (uint64_t)(next > 1) << 1 : 1;
-        if (prev != 0 || next != 0)
-            ka_bit_window_flip(r->starts, g - 1, (uint64_t)(prev != 0) << 1 | (uint64_t)(next != 0) << 1 << n);
-        ka_bit_window_flip(r->ends, g - 1, first | last << n);
-        return;
+    if (prev == 0) {
+        end_flip(r, g);
+    } else {
+        start_flip(r, g);
+        end_flip_if(r, g - 1, prev > 1);
     }
-    if (prev == 0)
-        bit_set(r->ends, g);
-    else
-        bit_clear(r->starts, g);
-    if (prev > 1)
-        bit_clear(r->ends, g - 1);
-    if (next == 0)
-        bit_set(r->ends, g + n - 1);
-    else
-        bit_clear(r->starts, g + n);
-    if (next > 1)
-        bit_clear(r->ends, g + n);
-    length_clear(r, g, n); /* last: a word is read slowly right after a part of it was written */
+    if (next == 0) {
+        end_flip_if(r, g + n - 1, n > 1 || prev != 0);
+    } else {
+        start_flip(r, g + n);
+        end_flip_if(r, g + n, next > 1);
+    }
 }
 
 /* Takes n granules from the front of the sound free block at g, which is the first one in the list of `bin`; what is
@@ -492,6 +505,7 @@ static KA_ALWAYS_INLINE void block_take(ka_region *region, range *r, uint32_t bi
     else
         bin_mark_empty(r, bin);
     bits_take(r, g, n, rest);
+    length_flip(r, g, n);
     if (rest != 0)
         list_push(r, g + n, rest, bin_of(rest));
     else
@@ -513,6 +527,7 @@ static KA_ALWAYS_INLINE void block_cut(range *r, uint32_t bin, uint32_t g, uint3
     if (next != 0)
         prev_change(block_at(r, next), g, begin);
     bits_take(r, g, n, rest);
+    length_flip(r, g, n);
 }
 
 static KA_ALWAYS_INLINE void block_take_front(ka_region *region, range *r, uint32_t bin, uint32_t g, uint32_t n,
@@ -625,8 +640,17 @@ static inline uint32_t block_find(const ka_region *region, const range *r, const
 
 /* ---- merging ---- */
 
+static inline void damage_report(ka_region *region, const void *damaged)
+{
+    ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, NULL);
+}
+
+/* Lays out the rows anew, if the share that is live has changed so much that more blocks may wait, or fewer. In
+ * region_claim.c. */
+void ka_region_rows_adapt(ka_region *region);
+
 /* Makes granules that belong to nobody free, merged with free neighbours. Returns a neighbour that is damaged, or NULL.
- * A block may begin at g by its bits. */
+ * A block begins at g by its bits; it has no length. */
 static inline const void *granules_join(ka_region *region, range *r, uint32_t g, uint32_t n)
 {
     bool before = is_free_end(r, g - 1), behind = is_free_end(r, g + n);
@@ -657,33 +681,32 @@ static inline const void *granules_join(ka_region *region, range *r, uint32_t g,
         }
         list_push(r, g - prev, all, bin);
     }
-    bit_set(r->starts, g);
     bits_release(r, g, n, prev, next);
     return damaged;
 }
 
 /* Takes the block of n granules at g out of its row, and merges it. */
-static KA_NOINLINE void waiting_settle(ka_region *region, uint32_t g, uint32_t n, const void *site)
+static KA_NOINLINE void waiting_settle(ka_region *region, uint32_t g, uint32_t n)
 {
     range *r = &region->ranges[0];
-    uint32_t *last = waiting_at(region, (int32_t)*waiting_top(region, n)), *at = last;
+    uint32_t *last = waiting_last(region, n), *at = last;
     while (*at != g)
         at--;
     *at = *last;
-    *last = 0;
+    *last = NO_BLOCK;
     --*waiting_top(region, n);
     const void *damaged = granules_join(region, r, g, n);
     if (KA_UNLIKELY(damaged != NULL))
-        ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, site);
+        damage_report(region, damaged);
 }
 
 /* Merges all that waits. False if nothing did. */
-static inline bool region_settle(ka_region *region, const void *site)
+static inline bool region_settle(ka_region *region)
 {
     bool any = false;
     for (uint32_t n = 1; n <= region->rows; n++)
-        for (uint32_t g; (g = *waiting_at(region, (int32_t)*waiting_top(region, n))) != 0; any = true)
-            waiting_settle(region, g, n, site);
+        for (uint32_t g; (g = *waiting_last(region, n)) != 0; any = true)
+            waiting_settle(region, g, n);
     return any;
 }
 

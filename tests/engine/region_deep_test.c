@@ -5,8 +5,10 @@
 
 #undef DEEP_RANGE
 #undef DEEP_SHARE
+#undef FLAT_SHARE
 #define DEEP_RANGE 8
 #define DEEP_SHARE 4
+#define FLAT_SHARE 16
 #include "engine/region_claim.c"
 
 #include "region_model_run.h"
@@ -31,7 +33,7 @@ static void tiny_region(void)
 {
     static const world worlds[] = { { 1024, { 16, 48, 160 }, { 16, 64 }, 3, 6 } };
     all_sequences(worlds, KIT_COUNT(worlds));
-    KIT_EXPECT(row_depth(region.only_granules, 1) == 7 && row_depth(region.only_granules, 3) == 3);
+    KIT_EXPECT(row_depth(region.only_granules, 1, false) == 7 && row_depth(region.only_granules, 3, false) == 3);
 }
 
 /* ---- misuse ---- */

@@ -127,8 +127,8 @@ static void foreign_pointers_are_reported(void)
                               record + 1,
                               record + 16,
                               region.ranges[0].heads,
-                              region.ranges[0].starts,
-                              (unsigned char *)region.ranges[1].ends + 8 };
+                              region.ranges[0].bits,
+                              (unsigned char *)region.ranges[1].bits + 8 };
     for (size_t i = 0; i < KIT_COUNT(foreign); i++) {
         expect_misuse(KA_MISUSE_FOREIGN, foreign[i], 1);
         expect_misuse(KA_MISUSE_FOREIGN, foreign[i], 16);
@@ -436,12 +436,11 @@ static void check_names_what_is_broken(void)
     KIT_CHECK(b != NULL);
     CHECK_REGION();
     remember(16 * KIB);
-    uint64_t *const planes[] = { region.ranges[0].starts, region.ranges[0].ends };
-    for (size_t plane = 0; plane < KIT_COUNT(planes); plane++)
+    for (uint32_t plane = 0; plane < 2; plane++) /* where blocks start, ends of free blocks */
         for (uint32_t g = 0; g <= region.ranges[0].granules + (plane == 0); g++) {
-            planes[plane][g / 64] ^= UINT64_C(1) << g % 64;
+            region.ranges[0].bits[g / 64 * 2 + plane] ^= UINT64_C(1) << g % 64;
             KIT_CHECK(ka_region_check(&region) != NULL);
-            planes[plane][g / 64] ^= UINT64_C(1) << g % 64;
+            region.ranges[0].bits[g / 64 * 2 + plane] ^= UINT64_C(1) << g % 64;
         }
     for (unsigned bin = 0; bin < region.ranges[0].bins; bin++) {
         region.ranges[0].heads[bin] ^= 5;

@@ -166,14 +166,14 @@ static uint64_t state_hash(void)
 {
     const ka_region_range *r = &region.ranges[0];
     uint64_t hash = state_mix((uint32_t)region.last_down, region.last_down != 0 ? (uintptr_t)region.last - r->base : 0);
-    for (uint32_t n = 1; n <= region.rows * (1 + region.row_length); n++)
+    for (uint32_t n = 1; n <= region.rows * (1 + region.row_length) + 1; n++)
         hash = state_mix(hash, r->heads[-(ptrdiff_t)n]);
     for (uint32_t g = 0; g <= r->granules + 1; g += 64)
-        hash = state_mix(state_mix(hash, r->starts[g / 64]), r->ends[g / 64]);
+        hash = state_mix(state_mix(hash, *starts_at(r, g)), *ends_at(r, g));
     for (uint32_t bin = 0; bin < r->bins; bin++)
         hash = state_mix(hash, r->heads[bin]);
     for (uint32_t g = 1; g <= r->granules; g++)
-        if (ka_bit_get(r->starts, g) && ka_bit_get(r->ends, g)) {
+        if (is_start(r, g) && is_free_end(r, g)) {
             uint32_t links[2];
             memcpy(links, (const void *)(r->base + g * KA_REGION_GRANULE), sizeof links);
             hash = state_mix(hash, (uint64_t)links[0] << 32 | links[1]);
