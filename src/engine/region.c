@@ -83,15 +83,15 @@ static KA_NOINLINE void release_alone(ka_region *region, uint32_t g, uint32_t n)
     region->free_blocks++;
 }
 
-/* The block before, of `prev` granules, goes to another list. */
-static KA_NOINLINE void release_moving(ka_region *region, uint32_t g, uint32_t n, uint32_t prev)
+/* The block before, of `prev` granules, goes to the list of `bin`. */
+static KA_NOINLINE void release_moving(ka_region *region, uint32_t g, uint32_t n, uint32_t prev, uint32_t bin)
 {
     range *r = &region->ranges[0];
     if (KA_UNLIKELY(!list_remove(r, g - prev, prev))) {
         block_release(region, r, g, n);
         return;
     }
-    list_push(r, g - prev, prev + n, bin_of(prev + n));
+    list_push(r, g - prev, prev + n, bin);
     bits_release(r, g, n, prev, 0);
 }
 
@@ -105,25 +105,43 @@ static KA_NOINLINE void release_behind_free(ka_region *region, uint32_t g, uint3
         block_change_size(r, g - prev, prev, prev + n);
         bits_release(r, g, n, prev, 0);
     } else {
-        release_moving(region, g, n, prev);
+        release_moving(region, g, n, prev, bin_of(prev + n));
     }
+}
+
+/* The block takes the place of the one behind it, of `next` granules, in the list of `bin`, or that one is taken out of
+ * its own. */
+static KA_NOINLINE void release_replacing(ka_region *region, uint32_t g, uint32_t n, uint32_t next, uint32_t bin)
+{
+    range *r = &region->ranges[0];
+    if (KA_LIKELY(list_replace(r, g + n, g, n + next, bin)))
+        bits_release(r, g, n, 0, next);
+    else
+        block_release(region, r, g, n);
+}
+
+static KA_NOINLINE void release_taking(ka_region *region, uint32_t g, uint32_t n, uint32_t next, uint32_t bin)
+{
+    range *r = &region->ranges[0];
+    if (KA_UNLIKELY(!list_remove(r, g + n, next))) {
+        block_release(region, r, g, n);
+        return;
+    }
+    block_wipe(r, g + n);
+    list_push(r, g, n + next, bin);
+    bits_release(r, g, n, 0, next);
 }
 
 static KA_NOINLINE void release_before_free(ka_region *region, uint32_t g, uint32_t n)
 {
     range *r = &region->ranges[0];
-    uint32_t end = g + n, next = size_behind(r, end), all = n + next;
-    bool sound = next != 0;
-    if (KA_LIKELY(sound) && same_bin(next, all)) {
-        sound = list_replace(r, end, g, all, bin_of(all));
-    } else if (KA_LIKELY(sound) && (sound = list_remove(r, end, next))) {
-        block_wipe(r, end);
-        list_push(r, g, all, bin_of(all));
-    }
-    if (KA_LIKELY(sound))
-        bits_release(r, g, n, 0, next);
-    else
+    uint32_t next = size_behind(r, g + n);
+    if (KA_UNLIKELY(next == 0))
         block_release(region, r, g, n);
+    else if (same_bin(next, n + next))
+        release_replacing(region, g, n, next, bin_of(n + next));
+    else
+        release_taking(region, g, n, next, bin_of(n + next));
 }
 
 static KA_NOINLINE void release_between_free(ka_region *region, uint32_t g, uint32_t n)
@@ -340,13 +358,14 @@ static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_
  * to another list, or stays. */
 static KA_NOINLINE void *take_whole(ka_region *region, uint32_t n, uint32_t bin, uint32_t g)
 {
-    block_take(region, &region->ranges[0], bin, g, n, 0);
+    block_take(region, &region->ranges[0], bin, g, n, 0, 0);
     return block_lend(region, &region->ranges[0], g, n);
 }
 
-static KA_NOINLINE void *take_front(ka_region *region, uint32_t n, uint32_t bin, uint32_t g, uint32_t rest)
+static KA_NOINLINE void *take_front(ka_region *region, uint32_t n, uint32_t bin, uint32_t g, uint32_t rest,
+                                    uint32_t rest_bin)
 {
-    block_take(region, &region->ranges[0], bin, g, n, rest);
+    block_take(region, &region->ranges[0], bin, g, n, rest, rest_bin);
     return block_lend(region, &region->ranges[0], g, n);
 }
 
@@ -378,12 +397,12 @@ static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size
         uint32_t g = r->heads[bin], size_there = block_at(r, g)->size;
         if (KA_UNLIKELY(!block_sound(r, g)))
             break;
-        if (size_there > n && !same_bin(size_there - n, size_there))
-            return take_front(region, n, bin, g, size_there - n);
-        if (size_there > n)
-            return take_cut(region, n, bin, g, size_there - n);
-        if (KA_LIKELY(size_there == n))
+        if (size_there == n)
             return take_whole(region, n, bin, g);
+        if (KA_LIKELY(size_there > n)) {
+            uint32_t rest = size_there - n, rest_bin = bin_of(rest);
+            return rest_bin == bin ? take_cut(region, n, bin, g, rest) : take_front(region, n, bin, g, rest, rest_bin);
+        }
         bin++; /* in a higher one every block fits */
     }
     return region_alloc_slow(region, size, align, flags);
@@ -500,12 +519,12 @@ static KA_NOINLINE void region_free_merging(ka_region *region, uint32_t g, uint3
 }
 
 /* The rest of region_free_usual for a large live block: its length proves its size. */
-static KA_NOINLINE void region_free_large(ka_region *region, void *block, size_t size, uint32_t g, const void *site)
+static KA_NOINLINE void region_free_large(ka_region *region, size_t size, uint32_t g, const void *site)
 {
     const range *r = &region->ranges[0];
     size_t n = (size - 1) / KA_REGION_GRANULE + 1;
     if (KA_UNLIKELY(starts_behind(r, g) != 0 || length_of(r, g) != n)) {
-        region_free_slow(region, block, size, site);
+        region_free_slow(region, block_at(r, g), size, site);
         return;
     }
     length_flip(r, g, (uint32_t)n);
@@ -519,24 +538,29 @@ static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t
     uintptr_t offset = (uintptr_t)block - r->base;
     size_t n = (size - 1) / KA_REGION_GRANULE + 1;
     size_t number = offset >> 4 | offset << (sizeof offset * 8 - 4); /* huge if the block is not aligned */
-    uint32_t g = (uint32_t)number;
-    if (KA_UNLIKELY(number - 1 >= region->only_granules || !is_live_start(r, g))) {
+    if (KA_UNLIKELY(number - 1 >= region->only_granules)) {
         region_free_slow(region, block, size, site);
         return;
     }
-    if (n >= LARGE) {
-        region_free_large(region, block, size, g, site);
-        return;
+    uint32_t g = (uint32_t)number;
+    const uint64_t *word = starts_at(r, g);
+    uint64_t from = word[0] >> g % 64, behind = from >> 1 | word[2] << (63 - g % 64);
+    waits waiting = WAITS_ALREADY;
+    if (KA_LIKELY((from & ~(word[1] >> g % 64) & 1) != 0)) { /* a live block starts here */
+        if (n >= LARGE) {
+            region_free_large(region, size, g, site);
+            return;
+        }
+        /* the first start behind it must be its end */
+        if (KA_LIKELY((behind & (0 - behind)) == UINT64_C(1) << (n - 1)))
+            waiting = block_wait(region, g, n);
     }
-    uint64_t behind = starts_behind(r, g); /* of which the first must be the one right behind the block */
-    bool fits = (behind & (0 - behind)) == UINT64_C(1) << (n - 1);
-    waits waiting = KA_LIKELY(fits) ? block_wait(region, g, n) : WAITS_ALREADY;
     if (KA_LIKELY(waiting == WAITS))
         live_subtract(region, n);
     else if (KA_LIKELY(waiting == WAITS_NOT))
         region_free_merging(region, g, (uint32_t)n);
     else
-        region_free_slow(region, block, size, site);
+        region_free_slow(region, block_at(r, g), size, site);
 }
 
 /* The block that waited and was handed out last is known to be live, and its row to have room: it needs no proof to

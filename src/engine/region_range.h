@@ -493,9 +493,9 @@ static KA_ALWAYS_INLINE void bits_release(const range *r, uint32_t g, uint32_t n
 }
 
 /* Takes n granules from the front of the sound free block at g, which is the first one in the list of `bin`; what is
- * left of it, if anything, goes to another list. */
+ * left of it, if anything, goes to the list of `rest_bin`. */
 static KA_ALWAYS_INLINE void block_take(ka_region *region, range *r, uint32_t bin, uint32_t g, uint32_t n,
-                                        uint32_t rest)
+                                        uint32_t rest, uint32_t rest_bin)
 {
     uint32_t next = block_at(r, g)->next;
     block_wipe(r, g);
@@ -507,7 +507,7 @@ static KA_ALWAYS_INLINE void block_take(ka_region *region, range *r, uint32_t bi
     bits_take(r, g, n, rest);
     length_flip(r, g, n);
     if (rest != 0)
-        list_push(r, g + n, rest, bin_of(rest));
+        list_push(r, g + n, rest, rest_bin);
     else
         region->free_blocks--;
 }
@@ -536,7 +536,7 @@ static KA_ALWAYS_INLINE void block_take_front(ka_region *region, range *r, uint3
     if (rest != 0 && bin_of(rest) == bin)
         block_cut(r, bin, g, n, rest);
     else
-        block_take(region, r, bin, g, n, rest);
+        block_take(region, r, bin, g, n, rest, bin_of(rest));
 }
 
 /* 1 + the highest bin that is not empty, or 0. */
