@@ -32,12 +32,12 @@ KA_BEGIN_DECLS
 typedef struct ka_region_range {
     uintptr_t base;     /* address of granule 0, which lies below the range's first byte and is never used */
     uint32_t granules;  /* granules 1 to `granules` can be handed out */
-    uint16_t bins;      /* length of `heads` */
+    uint16_t rest;      /* bytes behind the record: less than a granule */
     uint16_t summary;   /* words of `map` that are not zero */
     uint64_t *bits;     /* two words for 64 granules each: where blocks start, free blocks' first and last granules */
     uint32_t *heads;    /* for each bin the first free block's granule, or 0; below, what waits: see region_range.h */
     uint64_t map[KA_REGION_MAP_WORDS]; /* bins that are not empty */
-    size_t size;        /* bytes claimed, the record included */
+    uint32_t open, open_size; /* a free block in no list: its first granule and its length; 0: there is none */
 } ka_region_range;
 
 typedef struct ka_region {

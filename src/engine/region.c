@@ -40,6 +40,12 @@
  * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
  * first write, and whatever is unusual goes to the general path by a tail call.
  *
+ * The open block. When a block is cut and what is left belongs to the same list again, the region itself keeps place and
+ * size of what is left: a free block by its bits, in no list, without header and footer. Requests that no smaller block
+ * can serve are cut from it, frees beside it make it longer, and neither touches its memory. What looks for blocks of
+ * its own (an aligned request, resize, a claim) puts it back into its list first; so does the next block that is opened.
+ * There is one in a region of one range only.
+ *
  * Several ranges are kept by address. A small tournament tree over their highest non-empty bins (`best`) finds the
  * first range that can serve, and a binary search finds the range of a block: logarithmic in the number of ranges.
  *
@@ -98,6 +104,11 @@ static KA_NOINLINE void release_moving(ka_region *region, uint32_t g, uint32_t n
 static KA_NOINLINE void release_behind_free(ka_region *region, uint32_t g, uint32_t n)
 {
     range *r = &region->ranges[0];
+    if (g == r->open + r->open_size) { /* the open block grows */
+        bits_release(r, g, n, r->open_size, 0);
+        r->open_size += n;
+        return;
+    }
     uint32_t prev = size_before(r, g);
     if (KA_UNLIKELY(prev == 0)) {
         block_release(region, r, g, n);
@@ -135,6 +146,12 @@ static KA_NOINLINE void release_taking(ka_region *region, uint32_t g, uint32_t n
 static KA_NOINLINE void release_before_free(ka_region *region, uint32_t g, uint32_t n)
 {
     range *r = &region->ranges[0];
+    if (g + n == r->open) {
+        bits_release(r, g, n, 0, r->open_size);
+        r->open = g;
+        r->open_size += n;
+        return;
+    }
     uint32_t next = size_behind(r, g + n);
     if (KA_UNLIKELY(next == 0))
         block_release(region, r, g, n);
@@ -147,7 +164,10 @@ static KA_NOINLINE void release_before_free(ka_region *region, uint32_t g, uint3
 static KA_NOINLINE void release_between_free(ka_region *region, uint32_t g, uint32_t n)
 {
     range *r = &region->ranges[0];
-    uint32_t end = g + n, next = size_behind(r, end);
+    uint32_t end = g + n;
+    if (end == r->open)
+        open_close(r);
+    uint32_t next = size_behind(r, end);
     if (KA_UNLIKELY(next == 0 || !list_remove(r, end, next))) {
         block_release(region, r, g, n);
         return;
@@ -242,7 +262,8 @@ static void *range_alloc(ka_region *region, range *r, uint32_t n)
     for (uint32_t bin = bin_find(r, bin_of(n)); KA_LIKELY(bin != NO_BIN); bin = range_skip(region, r, bin)) {
         uint32_t g = r->heads[bin];
         if (KA_LIKELY(block_at(r, g)->size >= n && block_sound(r, g))) {
-            block_take_front(region, r, bin, g, n, block_at(r, g)->size - n);
+            uint32_t rest = block_at(r, g)->size - n;
+            block_take(region, r, bin, g, n, rest, bin_of(rest));
             return block_hand_out(region, r, g, n);
         }
     }
@@ -271,7 +292,7 @@ static void *range_alloc_aligned(ka_region *region, range *r, uint32_t n, size_t
             continue;
         uint32_t lead = (uint32_t)distance;
         if (lead == 0) {
-            block_take_front(region, r, bin, g, n, size - n);
+            block_take(region, r, bin, g, n, size - n, bin_of(size - n));
         } else { /* the padding before the block, and what is left behind it, stay free */
             block_remove(region, r, g, size);
             block_insert(region, r, g, lead);
@@ -343,6 +364,7 @@ static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_
     uint32_t n = granules_of(size);
     if (n == UINT32_MAX)
         return NULL;
+    open_close(&region->ranges[0]);
     if (region->live > region->crowded_from)
         ka_region_rows_adapt(region);
     void *block = waiting_take(region, n, align);
@@ -354,8 +376,8 @@ static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_
     return block;
 }
 
-/* The end of the usual request, in three ways: the first block of a bin has the very size, or what is left of it goes
- * to another list, or stays. */
+/* The end of the usual request: the first block of a bin has the very size, or what is left of it goes to another
+ * list. */
 static KA_NOINLINE void *take_whole(ka_region *region, uint32_t n, uint32_t bin, uint32_t g)
 {
     block_take(region, &region->ranges[0], bin, g, n, 0, 0);
@@ -369,10 +391,29 @@ static KA_NOINLINE void *take_front(ka_region *region, uint32_t n, uint32_t bin,
     return block_lend(region, &region->ranges[0], g, n);
 }
 
-static KA_NOINLINE void *take_cut(ka_region *region, uint32_t n, uint32_t bin, uint32_t g, uint32_t rest)
+/* The front of the open block. */
+static KA_NOINLINE void *take_open(ka_region *region, uint32_t n)
 {
-    block_cut(&region->ranges[0], bin, g, n, rest);
-    return block_lend(region, &region->ranges[0], g, n);
+    range *r = &region->ranges[0];
+    uint32_t g = r->open, rest = r->open_size - n;
+    bits_take(r, g, n, rest);
+    length_flip(r, g, n);
+    r->open_size = rest;
+    r->open = rest != 0 ? g + n : 0;
+    region->free_blocks -= rest == 0;
+    return block_lend(region, r, g, n);
+}
+
+/* The first block of a list, of which so much is left that it would stay there, becomes the open one. */
+static KA_NOINLINE void *take_opening(ka_region *region, uint32_t n, uint32_t bin, uint32_t g)
+{
+    range *r = &region->ranges[0];
+    uint32_t size = block_at(r, g)->size;
+    list_pop(r, bin, g);
+    open_close(r);
+    r->open = g;
+    r->open_size = size;
+    return take_open(region, n);
 }
 
 /* One range, no alignment, no block that waits for the size: all that the usual request needs, and no call but the last
@@ -389,11 +430,16 @@ static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size
             bin += ka_lowest_bit(here);
         } else {
             uint32_t above = r->summary & (~UINT32_C(1) << bin / 64), word;
-            if (KA_UNLIKELY(above == 0))
+            if (KA_UNLIKELY(above == 0)) {
+                if (n <= r->open_size)
+                    return take_open(region, n);
                 break;
+            }
             word = ka_lowest_bit(above);
             bin = word * 64 + ka_lowest_bit(r->map[word]);
         }
+        if (n <= r->open_size && bin >= bin_of(r->open_size))
+            return take_open(region, n);
         uint32_t g = r->heads[bin], size_there = block_at(r, g)->size;
         if (KA_UNLIKELY(!block_sound(r, g)))
             break;
@@ -401,7 +447,7 @@ static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size
             return take_whole(region, n, bin, g);
         if (KA_LIKELY(size_there > n)) {
             uint32_t rest = size_there - n, rest_bin = bin_of(rest);
-            return rest_bin == bin ? take_cut(region, n, bin, g, rest) : take_front(region, n, bin, g, rest, rest_bin);
+            return rest_bin != bin ? take_front(region, n, bin, g, rest, rest_bin) : take_opening(region, n, bin, g);
         }
         bin++; /* in a higher one every block fits */
     }
@@ -732,6 +778,7 @@ static KA_NOINLINE void *region_resize(ka_region *region, void *block, size_t ol
     }
     if (new_n == UINT32_MAX)
         return NULL;
+    open_close(&region->ranges[0]);
     region->last_down = 0; /* if it is this block, it will have another size or place */
     void *result;
     while ((result = block_resize(region, r, g, old_n, new_n, new_align, ka_min(old_size, new_size))) == NULL) {

@@ -50,9 +50,9 @@ bool ka_region_walk(const ka_region *region, ka_visit *visit, void *context)
 
 static uint32_t range_largest_free(const range *r)
 {
-    uint32_t top = range_top(r), largest = 0;
+    uint32_t top = range_top(r), largest = r->open_size;
     if (top == 0)
-        return 0;
+        return largest;
     /* sound links cannot form a circle: every block has one predecessor, and the first has none */
     for (uint32_t g = r->heads[top - 1], prev = 0; g != 0; prev = g, g = block_at(r, g)->next) {
         if (block_at(r, g)->prev != prev || !block_sound(r, g) || !block_links_sound(r, g, top - 1u))
@@ -115,7 +115,7 @@ void ka_region_stats(const ka_region *region, ka_stats *out)
     stats.free_blocks = region->free_blocks;
     for (uint32_t i = 0; i < region->range_count; i++) {
         const range *r = &region->ranges[i];
-        stats.overhead += r->size - (size_t)r->granules * KA_REGION_GRANULE;
+        stats.overhead += range_size(r) - (size_t)r->granules * KA_REGION_GRANULE;
         stats.largest_free = ka_max(stats.largest_free, (size_t)range_largest_free(r) * KA_REGION_GRANULE);
     }
     stats_add_waiting(region, &stats);
@@ -144,23 +144,26 @@ static const char *check_live(const range *r, uint32_t g, uint32_t n)
 
 static const char *check_free(const range *r, uint32_t g, uint32_t n)
 {
-    if (!block_sound(r, g) || block_at(r, g)->size != n || block_footer(r, g + n)->size != n)
-        return "a free block's header, footer and bits do not agree";
     for (uint32_t at = g; at < g + n; at++)
         if (is_free_end(r, at) != (at == g || at == g + n - 1))
             return "a bit is set inside a free block, or none at its end";
+    if (g == r->open)
+        return n == r->open_size ? NULL : "the open block is not as its bits say";
+    if (!block_sound(r, g) || block_at(r, g)->size != n || block_footer(r, g + n)->size != n)
+        return "a free block's header, footer and bits do not agree";
     return block_links_sound(r, g, bin_of(n)) ? NULL : "a free block's links do not lead back to it";
 }
 
 static const char *range_check_blocks(const range *r, census *c)
 {
-    bool after_free = false;
+    bool after_free = false, opened = r->open == 0 && r->open_size == 0;
     if (!is_start(r, 1) || !is_live_start(r, r->granules + 1) || is_free_end(r, 0) || is_start(r, 0))
         return "the bits outside the range are not as they were laid out";
     for (uint32_t g = 1, n; g <= r->granules; g += n) {
         bool live = is_live_start(r, g);
         n = size_by_bits(r, g);
         const char *broken = live ? check_live(r, g, n) : check_free(r, g, n);
+        opened = opened || (g == r->open && !live);
         if (broken != NULL)
             return broken;
         if (after_free && !live)
@@ -170,14 +173,14 @@ static const char *range_check_blocks(const range *r, census *c)
         c->free_blocks += !live;
         after_free = !live;
     }
-    return NULL;
+    return opened ? NULL : "the open block is not free";
 }
 
 static const char *range_check_lists(const range *r, size_t *listed)
 {
     for (uint32_t bin = 0; bin < KA_REGION_MAP_WORDS * 64; bin++) {
         bool marked = (r->map[bin / 64] >> (bin % 64)) & 1;
-        if (bin >= r->bins) {
+        if (bin >= range_bins(r)) {
             if (marked)
                 return "a bin is marked that the range does not have";
             continue;
@@ -268,9 +271,9 @@ const char *ka_region_check(const ka_region *region)
             broken = range_check_lists(r, &listed);
         if (broken != NULL)
             return broken;
-        if (listed != c.free_blocks - before)
+        if (listed + (r->open != 0) != c.free_blocks - before)
             return "a free block is in no list";
-        if (i > 0 && region->ranges[i - 1].base + region->ranges[i - 1].size > r->base)
+        if (i > 0 && region->ranges[i - 1].base + range_size(&region->ranges[i - 1]) > r->base)
             return "ranges overlap or are out of order";
         if (region->range_count > 1 && region->best[leaf_count(region) + i] != range_top(r))
             return "the tournament does not know a range's highest bin";

@@ -91,18 +91,18 @@ static void range_lay_out(range *r, size_t size)
 {
     range old = *r;
     uintptr_t end = ka_round_down(r->base + KA_REGION_GRANULE + size, KA_REGION_GRANULE);
-    r->size = size;
     r->granules = granules_in(size);
-    r->bins = (uint16_t)record_bins(r->granules);
+    r->rest = (uint16_t)(r->base + KA_REGION_GRANULE + size - end);
     size_t bits = record_bit_bytes(r->granules), kept = old.granules == 0 ? 0 : record_bit_bytes(old.granules);
+    uint32_t bins = old.granules == 0 ? 0 : range_bins(&old);
     r->bits = (uint64_t *)(end - record_bytes(r->granules));
     r->heads = (uint32_t *)((uintptr_t)r->bits + bits) + record_waiting(r->granules);
     if (old.granules != 0) {
-        ka_move(r->heads, old.heads, old.bins * sizeof(uint32_t));
+        ka_move(r->heads, old.heads, bins * sizeof(uint32_t));
         ka_move(r->bits, old.bits, kept);
     }
     ka_clear((char *)r->bits + kept, bits - kept);
-    ka_clear(r->heads + old.bins, (r->bins - old.bins) * sizeof(uint32_t));
+    ka_clear(r->heads + bins, (range_bins(r) - bins) * sizeof(uint32_t));
     start_flip(r, r->granules + 1); /* the one behind the old granules begins what is added */
 }
 
@@ -134,7 +134,7 @@ static void range_extend(ka_region *region, range *r, size_t size)
 {
     uint32_t old = r->granules;
     region_settle(region);
-    range_lay_out(r, r->size + size);
+    range_lay_out(r, range_size(r) + size);
     uint32_t added = r->granules - old;
     range_is_only(region);
     const void *damaged = granules_join(region, r, old + 1, added);
@@ -146,6 +146,7 @@ static void range_extend(ka_region *region, range *r, size_t size)
 static void range_insert(ka_region *region, uint32_t at, uintptr_t base, size_t size)
 {
     region_settle(region);
+    open_close(&region->ranges[0]);
     for (uint32_t i = region->range_count; i > at; i--)
         region->ranges[i] = region->ranges[i - 1];
     region->range_count++;
@@ -171,7 +172,7 @@ static bool claim_valid(const ka_region *region, uintptr_t base, size_t size)
     if (size > UINTPTR_MAX - base || overlaps(base, size, (uintptr_t)region, sizeof *region))
         return false;
     for (uint32_t i = 0; i < region->range_count; i++)
-        if (overlaps(base, size, region->ranges[i].base + KA_REGION_GRANULE, region->ranges[i].size))
+        if (overlaps(base, size, region->ranges[i].base + KA_REGION_GRANULE, range_size(&region->ranges[i])))
             return false;
     return true;
 }
@@ -184,8 +185,8 @@ bool ka_region_claim(ka_region *region, void *base, size_t size)
     uint32_t at = 0;
     for (; at < region->range_count && region->ranges[at].base < address; at++) {
         range *r = &region->ranges[at];
-        bool adjacent = r->base + KA_REGION_GRANULE + r->size == address && r->size % KA_REGION_GRANULE == 0;
-        if (adjacent && size <= KA_REGION_MAX_RANGE - r->size) {
+        bool adjacent = r->base + KA_REGION_GRANULE + range_size(r) == address && r->rest == 0;
+        if (adjacent && size <= KA_REGION_MAX_RANGE - range_size(r)) {
             range_extend(region, r, size);
             return true;
         }

@@ -65,6 +65,19 @@ static KA_ALWAYS_INLINE uint32_t granules_of(size_t size)
 
 /* ---- one range: addresses, bits, lists ---- */
 
+/* The length of `heads`. */
+static KA_ALWAYS_INLINE uint32_t range_bins(const range *r)
+{
+    return bin_of(r->granules) + 1;
+}
+
+/* Bytes claimed: from the first granule to the end of the record, which `heads` are the last of, and the rest. */
+static inline size_t range_size(const range *r)
+{
+    uintptr_t end = ka_round_up((uintptr_t)(r->heads + range_bins(r)), sizeof(uint64_t));
+    return end - (r->base + KA_REGION_GRANULE) + r->rest;
+}
+
 static KA_ALWAYS_INLINE uintptr_t granule_address(const range *r, uint32_t g)
 {
     return r->base + (uintptr_t)g * KA_REGION_GRANULE;
@@ -219,12 +232,16 @@ static KA_ALWAYS_INLINE uint32_t size_behind(const range *r, uint32_t end)
 /* The sizes of the free blocks right before and behind a live block, if they can be removed; 0 where there is none. */
 static inline uint32_t free_behind(const range *r, uint32_t end)
 {
+    if (end == r->open)
+        return r->open_size;
     uint32_t size = is_free_end(r, end) ? size_behind(r, end) : 0;
     return size != 0 && block_links_sound(r, end, bin_of(size)) ? size : 0;
 }
 
 static inline uint32_t free_before(const range *r, uint32_t g)
 {
+    if (g == r->open + r->open_size)
+        return r->open_size;
     uint32_t size = is_free_end(r, g - 1) ? size_before(r, g) : 0;
     return size != 0 && block_links_sound(r, g - size, bin_of(size)) ? size : 0;
 }
@@ -492,10 +509,8 @@ static KA_ALWAYS_INLINE void bits_release(const range *r, uint32_t g, uint32_t n
     }
 }
 
-/* Takes n granules from the front of the sound free block at g, which is the first one in the list of `bin`; what is
- * left of it, if anything, goes to the list of `rest_bin`. */
-static KA_ALWAYS_INLINE void block_take(ka_region *region, range *r, uint32_t bin, uint32_t g, uint32_t n,
-                                        uint32_t rest, uint32_t rest_bin)
+/* The sound free block at g, the first one in the list of `bin`, is in no list any more, and its header none. */
+static KA_ALWAYS_INLINE void list_pop(range *r, uint32_t bin, uint32_t g)
 {
     uint32_t next = block_at(r, g)->next;
     block_wipe(r, g);
@@ -504,6 +519,13 @@ static KA_ALWAYS_INLINE void block_take(ka_region *region, range *r, uint32_t bi
         prev_change(block_at(r, next), g, 0);
     else
         bin_mark_empty(r, bin);
+}
+
+/* Takes n granules from the front of that block; what is left of it, if anything, goes to the list of `rest_bin`. */
+static KA_ALWAYS_INLINE void block_take(ka_region *region, range *r, uint32_t bin, uint32_t g, uint32_t n,
+                                        uint32_t rest, uint32_t rest_bin)
+{
+    list_pop(r, bin, g);
     bits_take(r, g, n, rest);
     length_flip(r, g, n);
     if (rest != 0)
@@ -512,31 +534,13 @@ static KA_ALWAYS_INLINE void block_take(ka_region *region, range *r, uint32_t bi
         region->free_blocks--;
 }
 
-/* The same where something is left that stays in the same list. */
-static KA_ALWAYS_INLINE void block_cut(range *r, uint32_t bin, uint32_t g, uint32_t n, uint32_t rest)
+/* The open block, if there is one, goes to its list. */
+static inline void open_close(range *r)
 {
-    uint32_t next = block_at(r, g)->next, begin = g + n;
-    free_block *block = block_at(r, begin);
-    block_wipe(r, g);
-    r->heads[bin] = begin;
-    block->next = next;
-    block->prev = 0;
-    block->check = next ^ rest ^ begin ^ CHECK_KEY;
-    block->size = rest;
-    block_footer(r, begin + rest)->size = rest;
-    if (next != 0)
-        prev_change(block_at(r, next), g, begin);
-    bits_take(r, g, n, rest);
-    length_flip(r, g, n);
-}
-
-static KA_ALWAYS_INLINE void block_take_front(ka_region *region, range *r, uint32_t bin, uint32_t g, uint32_t n,
-                                              uint32_t rest)
-{
-    if (rest != 0 && bin_of(rest) == bin)
-        block_cut(r, bin, g, n, rest);
-    else
-        block_take(region, r, bin, g, n, rest, bin_of(rest));
+    if (r->open == 0)
+        return;
+    list_push(r, r->open, r->open_size, bin_of(r->open_size));
+    r->open = r->open_size = 0;
 }
 
 /* 1 + the highest bin that is not empty, or 0. */
@@ -653,6 +657,7 @@ void ka_region_rows_adapt(ka_region *region);
  * A block begins at g by its bits; it has no length. */
 static inline const void *granules_join(ka_region *region, range *r, uint32_t g, uint32_t n)
 {
+    open_close(r);
     bool before = is_free_end(r, g - 1), behind = is_free_end(r, g + n);
     const void *damaged = NULL;
     uint32_t prev = 0, next = 0, end = g + n;

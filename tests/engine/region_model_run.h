@@ -170,10 +170,11 @@ static uint64_t state_hash(void)
         hash = state_mix(hash, r->heads[-(ptrdiff_t)n]);
     for (uint32_t g = 0; g <= r->granules + 1; g += 64)
         hash = state_mix(state_mix(hash, *starts_at(r, g)), *ends_at(r, g));
-    for (uint32_t bin = 0; bin < r->bins; bin++)
+    for (uint32_t bin = 0; bin < range_bins(r); bin++)
         hash = state_mix(hash, r->heads[bin]);
+    hash = state_mix(hash, r->open);
     for (uint32_t g = 1; g <= r->granules; g++)
-        if (is_start(r, g) && is_free_end(r, g)) {
+        if (g != r->open && is_start(r, g) && is_free_end(r, g)) {
             uint32_t links[2];
             memcpy(links, (const void *)(r->base + g * KA_REGION_GRANULE), sizeof links);
             hash = state_mix(hash, (uint64_t)links[0] << 32 | links[1]);

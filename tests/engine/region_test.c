@@ -197,7 +197,7 @@ static void grow_by(size_t step)
         end += step;
         CHECK_REGION();
     }
-    KIT_CHECK(region.range_count == 1 && region.ranges[0].size == end);
+    KIT_CHECK(region.range_count == 1 && range_size(&region.ranges[0]) == end);
     for (size_t i = 0; i < count; i++)
         if (live[i].block != NULL) {
             KIT_CHECK(kit_stamped(live[i].block, live[i].size, i));
@@ -256,7 +256,7 @@ static void claim_below_and_between(void)
     KIT_CHECK(ka_region_claim(&region, arena, 4 * KIB));
     KIT_CHECK(region.range_count == 2);
     KIT_CHECK(ka_region_claim(&region, arena + 4 * KIB, 4 * KIB));
-    KIT_CHECK(region.range_count == 2 && region.ranges[0].size == 8 * KIB);
+    KIT_CHECK(region.range_count == 2 && range_size(&region.ranges[0]) == 8 * KIB);
     CHECK_REGION();
     void *low = ka_region_alloc(&region, 6 * KIB, 16), *high = ka_region_alloc(&region, 3 * KIB, 16);
     KIT_CHECK(low == arena && high == arena + 8 * KIB);
