@@ -16,8 +16,8 @@ esac
 mkdir -p "$OUT"
 FLAGS="-O2 -std=c11 -D_GNU_SOURCE -fPIC -shared -Wl,-Bsymbolic -ffreestanding
     -Iinclude -Isrc -I. -Isrc/base/gnu -Iports/user"
-SOURCES="bench/region/plugins/ours.c src/engine/region.c src/engine/region_claim.c src/engine/region_check.c
-    src/base/alloc.c src/base/handler.c src/base/format.c ports/user/port.c"
+SOURCES="bench/region/plugins/ours.c src/engine/region.c src/engine/region_release.c src/engine/region_claim.c
+    src/engine/region_check.c src/base/alloc.c src/base/handler.c src/base/format.c ports/user/port.c"
 # shellcheck disable=SC2086
 $CC $FLAGS $SOURCES -o "$OUT/region-ours.so"
 # shellcheck disable=SC2086

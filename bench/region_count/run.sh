@@ -6,7 +6,7 @@ CC=${CC:-gcc}
 OUT=${OUT:-$(mktemp -d)}
 FLAGS="-std=c11 -O2 -I$root/include -I$root/src -I$root -I$root/src/base/gnu -I$root/ports/user -I$root/tests/kit"
 objects=
-for source in engine/region engine/region_claim engine/region_check base/alloc base/handler base/format; do
+for source in engine/region engine/region_release engine/region_claim engine/region_check base/alloc base/handler base/format; do
     object=$OUT/$(basename $source).o
     $CC $FLAGS -ffreestanding -c "$root/src/$source.c" -o "$object"
     objects="$objects $object"

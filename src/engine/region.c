@@ -31,7 +31,8 @@
  * Blocks that wait. A freed block of a small size stays as it was, live by its bits, and its number goes on a stack,
  * from which the next request of that size takes it; who finds the stack full merges his own block. With d places one
  * of d + 1 frees and allocs of random order touches a list. The stacks are rows of numbers before `heads`, one for each
- * size: one place in a small range, seven in a large one, fewer for its larger sizes. What waits is merged when a
+ * size: one place in a small range, seven in a large one, fewer for its larger sizes, and fewer for most while 5/8 of
+ * the range are live, as the free blocks between are split by those that wait. What waits is merged when a
  * request would be refused, when an empty heap is asked for another size, when it lies behind a block that grows and
  * has no place to go to, and when a range is claimed: blocks wait only in a region of one range. What looks at the
  * region (walk, stats, usable, the proof of a free) takes them for free and merged all the time. The block that waited
@@ -40,9 +41,9 @@
  * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
  * first write, and whatever is unusual goes to the general path by a tail call.
  *
- * The open block. When a block is cut and what is left belongs to the same list again, the region itself keeps place and
- * size of what is left: a free block by its bits, in no list, without header and footer. Requests that no smaller block
- * can serve are cut from it, frees beside it make it longer, and neither touches its memory. What looks for blocks of
+ * The open block. When a block is cut and what is left belongs to the same list again, or a long one grows downwards, the
+ * region itself keeps its place and size: a free block by its bits, in no list, without header and footer. Requests that
+ * no smaller block can serve are cut from it, frees beside it make it longer, and neither touches its memory. What looks for blocks of
  * its own (an aligned request, resize, a claim) puts it back into its list first; so does the next block that is opened.
  * There is one in a region of one range only.
  *
@@ -67,131 +68,6 @@
 #include "engine/region_range.h"
 
 #define ALIGNED_TRIES 4 /* lists that an over-aligned request looks into before it takes one that is sure */
-
-/* ---- release ---- */
-
-/* Makes a block that is no longer counted as live a free one. It has no length any more. */
-static KA_NOINLINE void block_release(ka_region *region, range *r, uint32_t g, uint32_t n)
-{
-    const void *damaged = granules_join(region, r, g, n);
-    tournament_update(region, r);
-    if (KA_UNLIKELY(damaged != NULL))
-        damage_report(region, damaged);
-}
-
-/* The same in the only range, in four ways, each in code of its own, by which neighbours are free. Whatever is not as it
- * should be goes to the way above, before anything is written. */
-static KA_NOINLINE void release_alone(ka_region *region, uint32_t g, uint32_t n)
-{
-    range *r = &region->ranges[0];
-    list_push(r, g, n, bin_of(n));
-    ends_flip(r, g, n);
-    region->free_blocks++;
-}
-
-/* The block before, of `prev` granules, goes to the list of `bin`. */
-static KA_NOINLINE void release_moving(ka_region *region, uint32_t g, uint32_t n, uint32_t prev, uint32_t bin)
-{
-    range *r = &region->ranges[0];
-    if (KA_UNLIKELY(!list_remove(r, g - prev, prev))) {
-        block_release(region, r, g, n);
-        return;
-    }
-    list_push(r, g - prev, prev + n, bin);
-    bits_release(r, g, n, prev, 0);
-}
-
-static KA_NOINLINE void release_behind_free(ka_region *region, uint32_t g, uint32_t n)
-{
-    range *r = &region->ranges[0];
-    if (g == r->open + r->open_size) { /* the open block grows */
-        bits_release(r, g, n, r->open_size, 0);
-        r->open_size += n;
-        return;
-    }
-    uint32_t prev = size_before(r, g);
-    if (KA_UNLIKELY(prev == 0)) {
-        block_release(region, r, g, n);
-    } else if (same_bin(prev, prev + n)) { /* it stays where it is */
-        block_change_size(r, g - prev, prev, prev + n);
-        bits_release(r, g, n, prev, 0);
-    } else {
-        release_moving(region, g, n, prev, bin_of(prev + n));
-    }
-}
-
-/* The block takes the place of the one behind it, of `next` granules, in the list of `bin`, or that one is taken out of
- * its own. */
-static KA_NOINLINE void release_replacing(ka_region *region, uint32_t g, uint32_t n, uint32_t next, uint32_t bin)
-{
-    range *r = &region->ranges[0];
-    if (KA_LIKELY(list_replace(r, g + n, g, n + next, bin)))
-        bits_release(r, g, n, 0, next);
-    else
-        block_release(region, r, g, n);
-}
-
-static KA_NOINLINE void release_taking(ka_region *region, uint32_t g, uint32_t n, uint32_t next, uint32_t bin)
-{
-    range *r = &region->ranges[0];
-    if (KA_UNLIKELY(!list_remove(r, g + n, next))) {
-        block_release(region, r, g, n);
-        return;
-    }
-    block_wipe(r, g + n);
-    list_push(r, g, n + next, bin);
-    bits_release(r, g, n, 0, next);
-}
-
-static KA_NOINLINE void release_before_free(ka_region *region, uint32_t g, uint32_t n)
-{
-    range *r = &region->ranges[0];
-    if (g + n == r->open) {
-        bits_release(r, g, n, 0, r->open_size);
-        r->open = g;
-        r->open_size += n;
-        return;
-    }
-    uint32_t next = size_behind(r, g + n);
-    if (KA_UNLIKELY(next == 0))
-        block_release(region, r, g, n);
-    else if (same_bin(next, n + next))
-        release_replacing(region, g, n, next, bin_of(n + next));
-    else
-        release_taking(region, g, n, next, bin_of(n + next));
-}
-
-static KA_NOINLINE void release_between_free(ka_region *region, uint32_t g, uint32_t n)
-{
-    range *r = &region->ranges[0];
-    uint32_t end = g + n;
-    if (end == r->open)
-        open_close(r);
-    uint32_t next = size_behind(r, end);
-    if (KA_UNLIKELY(next == 0 || !list_remove(r, end, next))) {
-        block_release(region, r, g, n);
-        return;
-    }
-    block_wipe(r, end);
-    start_flip(r, end);
-    ends_flip(r, end, next);
-    region->free_blocks--;
-    release_behind_free(region, g, n + next);
-}
-
-static KA_ALWAYS_INLINE void release_usual(ka_region *region, uint32_t g, uint32_t n)
-{
-    const range *r = &region->ranges[0];
-    bool before = is_free_end(r, g - 1), behind = is_free_end(r, g + n);
-    if (!behind && !before)
-        release_alone(region, g, n);
-    else if (!behind)
-        release_behind_free(region, g, n);
-    else if (!before)
-        release_before_free(region, g, n);
-    else
-        release_between_free(region, g, n);
-}
 
 /* ---- alloc ---- */
 
@@ -369,9 +245,9 @@ static KA_NOINLINE void *region_alloc_slow(ka_region *region, size_t size, size_
         ka_region_rows_adapt(region);
     void *block = waiting_take(region, n, align);
     if (block == NULL && region->live_blocks == 0)
-        (void)region_settle(region); /* an empty heap begins anew */
+        (void)ka_region_settle(region); /* an empty heap begins anew */
     while (block == NULL && (block = region_take(region, n, align)) == NULL)
-        if (!region_settle(region) && !region_grow(region, size, align, flags))
+        if (!ka_region_settle(region) && !region_grow(region, size, align, flags))
             return NULL;
     return block;
 }
@@ -520,9 +396,9 @@ static void block_drop(ka_region *region, range *r, uint32_t g, uint32_t n)
 {
     length_flip(r, g, n);
     if (region->only_granules == 0)
-        block_release(region, r, g, n);
+        ka_region_release(region, r, g, n);
     else if (block_wait(region, g, n) != WAITS)
-        release_usual(region, g, n);
+        ka_region_release_usual(region, g, n);
 }
 
 /* A live block, found by its bits, is freed. */
@@ -552,7 +428,7 @@ static KA_NOINLINE void region_free_crowded(ka_region *region, uint32_t g, uint3
 {
     if (region->live < (size_t)region->only_granules * ROOMY)
         ka_region_rows_adapt(region);
-    release_usual(region, g, n);
+    ka_region_release_usual(region, g, n);
 }
 
 static KA_NOINLINE void region_free_merging(ka_region *region, uint32_t g, uint32_t n)
@@ -561,7 +437,7 @@ static KA_NOINLINE void region_free_merging(ka_region *region, uint32_t g, uint3
     if (KA_UNLIKELY(region->crowded))
         region_free_crowded(region, g, n);
     else
-        release_usual(region, g, n);
+        ka_region_release_usual(region, g, n);
 }
 
 /* The rest of region_free_usual for a large live block: its length proves its size. */
@@ -740,7 +616,7 @@ static KA_NOINLINE bool behind_settle(ka_region *region, uint32_t end)
 {
     uint32_t n = waiting_behind(region, &region->ranges[0], end);
     if (n != 0)
-        waiting_settle(region, end, n);
+        ka_region_settle_block(region, end, n);
     return n != 0;
 }
 
@@ -782,7 +658,7 @@ static KA_NOINLINE void *region_resize(ka_region *region, void *block, size_t ol
     region->last_down = 0; /* if it is this block, it will have another size or place */
     void *result;
     while ((result = block_resize(region, r, g, old_n, new_n, new_align, ka_min(old_size, new_size))) == NULL) {
-        if (!region_settle(region) && !region_grow(region, new_size, new_align, flags))
+        if (!ka_region_settle(region) && !region_grow(region, new_size, new_align, flags))
             return NULL;
         r = range_of(region, (uintptr_t)block); /* a refill may have changed the ranges */
     }

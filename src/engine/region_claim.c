@@ -81,7 +81,7 @@ static void rows_lay_out(ka_region *region, bool crowded)
 
 void ka_region_rows_adapt(ka_region *region)
 {
-    region_settle(region);
+    ka_region_settle(region);
     rows_lay_out(region, region->live > region->crowded_from);
 }
 
@@ -103,7 +103,8 @@ static void range_lay_out(range *r, size_t size)
     }
     ka_clear((char *)r->bits + kept, bits - kept);
     ka_clear(r->heads + bins, (range_bins(r) - bins) * sizeof(uint32_t));
-    start_flip(r, r->granules + 1); /* the one behind the old granules begins what is added */
+    if (r->granules != old.granules)
+        start_flip(r, r->granules + 1); /* the one behind the old granules begins what is added */
 }
 
 /* What is known of the only range. Blocks may wait in it alone. Nothing waits. */
@@ -119,7 +120,7 @@ static void range_is_only(ka_region *region)
 
 void ka_region_set_merging(ka_region *region, bool at_once)
 {
-    region_settle(region);
+    ka_region_settle(region);
     region->merging = at_once;
     range_is_only(region);
 }
@@ -133,19 +134,16 @@ void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context)
 static void range_extend(ka_region *region, range *r, size_t size)
 {
     uint32_t old = r->granules;
-    region_settle(region);
+    ka_region_settle(region);
     range_lay_out(r, range_size(r) + size);
-    uint32_t added = r->granules - old;
     range_is_only(region);
-    const void *damaged = granules_join(region, r, old + 1, added);
-    tournament_build(region);
-    if (damaged != NULL)
-        damage_report(region, damaged);
+    if (r->granules != old) /* else a longer record took all */
+        ka_region_release(region, r, old + 1, r->granules - old);
 }
 
 static void range_insert(ka_region *region, uint32_t at, uintptr_t base, size_t size)
 {
-    region_settle(region);
+    ka_region_settle(region);
     open_close(&region->ranges[0]);
     for (uint32_t i = region->range_count; i > at; i--)
         region->ranges[i] = region->ranges[i - 1];

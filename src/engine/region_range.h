@@ -18,9 +18,10 @@
 #define DEEP_RANGE 32768 /* granules from which on a range is large */
 #define DEEP_SHARE 512   /* one of so many granules is the most that waits of a size, if that is not one block */
 #define FLAT_SHARE 16384 /* the same in a crowded range */
-#define CROWDED    11    /* live bytes for each granule from which on a range is crowded */
-#define ROOMY      10    /* and below which it is not any more */
+#define CROWDED    10    /* live bytes for each granule from which on a range is crowded */
+#define ROOMY      9     /* and below which it is not any more */
 #define NO_BLOCK   UINT32_MAX /* in a place where none waits */
+#define LONG       512   /* granules; a free block from here on is opened when it grows downwards */
 #define LARGE      65    /* granules; a live block from here on has its length beside its bits */
 #define CHECK_KEY  UINT32_C(0x9e3779b9)
 
@@ -642,77 +643,27 @@ static inline uint32_t block_find(const ka_region *region, const range *r, const
     return (n == 0 || KA_LIKELY(here == n)) && !is_waiting(region, g, here) ? g : 0;
 }
 
-/* ---- merging ---- */
+/* ---- merging: region_release.c ---- */
 
 static inline void damage_report(ka_region *region, const void *damaged)
 {
     ka_report_misuse(KA_MISUSE_DAMAGE, &region->allocator, damaged, 0, NULL);
 }
 
+/* Makes a block that is no longer counted as live, and has no length any more, a free one. */
+void ka_region_release(ka_region *region, range *r, uint32_t g, uint32_t n);
+
+/* The same in the only range, faster. */
+void ka_region_release_usual(ka_region *region, uint32_t g, uint32_t n);
+
+/* Takes the block of n granules at g out of its row, and merges it. */
+void ka_region_settle_block(ka_region *region, uint32_t g, uint32_t n);
+
+/* Merges all that waits. False if nothing did. */
+bool ka_region_settle(ka_region *region);
+
 /* Lays out the rows anew, if the share that is live has changed so much that more blocks may wait, or fewer. In
  * region_claim.c. */
 void ka_region_rows_adapt(ka_region *region);
-
-/* Makes granules that belong to nobody free, merged with free neighbours. Returns a neighbour that is damaged, or NULL.
- * A block begins at g by its bits; it has no length. */
-static inline const void *granules_join(ka_region *region, range *r, uint32_t g, uint32_t n)
-{
-    open_close(r);
-    bool before = is_free_end(r, g - 1), behind = is_free_end(r, g + n);
-    const void *damaged = NULL;
-    uint32_t prev = 0, next = 0, end = g + n;
-    if (before && KA_UNLIKELY((prev = size_before(r, g)) == 0))
-        damaged = block_at(r, g - 1);
-    if (behind) {
-        next = size_behind(r, end);
-        if (KA_UNLIKELY(next == 0 || !list_remove(r, end, next))) {
-            damaged = block_at(r, end);
-            next = 0;
-        } else {
-            block_wipe(r, end);
-        }
-    }
-    uint32_t all = prev + n + next, bin = bin_of(all);
-    region->free_blocks += (size_t)1 - (prev != 0) - (next != 0);
-    if (prev != 0 && bin_of(prev) == bin) {
-        block_change_size(r, g - prev, prev, all); /* it stays where it is and grows */
-    } else {
-        if (prev != 0 && KA_UNLIKELY(!list_remove(r, g - prev, prev))) {
-            damaged = block_at(r, g - 1);
-            all -= prev;
-            bin = bin_of(all);
-            prev = 0;
-            region->free_blocks++;
-        }
-        list_push(r, g - prev, all, bin);
-    }
-    bits_release(r, g, n, prev, next);
-    return damaged;
-}
-
-/* Takes the block of n granules at g out of its row, and merges it. */
-static KA_NOINLINE void waiting_settle(ka_region *region, uint32_t g, uint32_t n)
-{
-    range *r = &region->ranges[0];
-    uint32_t *last = waiting_last(region, n), *at = last;
-    while (*at != g)
-        at--;
-    *at = *last;
-    *last = NO_BLOCK;
-    --*waiting_top(region, n);
-    const void *damaged = granules_join(region, r, g, n);
-    if (KA_UNLIKELY(damaged != NULL))
-        damage_report(region, damaged);
-}
-
-/* Merges all that waits. False if nothing did. */
-static inline bool region_settle(ka_region *region)
-{
-    bool any = false;
-    for (uint32_t n = 1; n <= region->rows; n++)
-        for (uint32_t g; (g = *waiting_last(region, n)) != 0; any = true)
-            waiting_settle(region, g, n);
-    return any;
-}
 
 #endif

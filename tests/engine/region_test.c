@@ -216,6 +216,25 @@ static void record_moves_by_small_and_large_steps(void)
     grow_by(63 * KIB);
 }
 
+/* Where a range becomes large enough for deep rows, its record grows by more than the step. */
+static void record_may_take_all_that_is_added(void)
+{
+    size_t end = 512 * KIB, before = 0, stood = 0;
+    start(end);
+    while (region.row_length == FLAT_ROW) {
+        before = region_total(&region);
+        KIT_CHECK(ka_region_claim(&region, arena + end, KA_REGION_MIN_RANGE));
+        end += KA_REGION_MIN_RANGE;
+        stood += region_total(&region) == before;
+        CHECK_REGION();
+        void *all = ka_region_alloc(&region, region_total(&region), 16);
+        KIT_CHECK(all == arena);
+        ka_region_free(&region, all, region_total(&region), 16);
+    }
+    KIT_EXPECT(stood > 4 && region.row_length == DEEP_ROW);
+    KIT_CHECK(range_size(&region.ranges[0]) == end);
+}
+
 static void disjoint_ranges_serve_together(void)
 {
     start(0);
@@ -743,6 +762,7 @@ int main(void)
         { "claim takes the smallest and odd sizes", claim_takes_the_smallest_and_odd_sizes },
         { "an adjacent claim extends; blocks span the seam", adjacent_claim_extends_and_blocks_span_the_seam },
         { "the record moves by small and large steps", record_moves_by_small_and_large_steps },
+        { "the record may take all that is added", record_may_take_all_that_is_added },
         { "disjoint ranges serve together", disjoint_ranges_serve_together },
         { "claims below and between", claim_below_and_between },
         { "alloc: every size", alloc_every_size },
