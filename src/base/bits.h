@@ -31,30 +31,4 @@ static inline bool ka_bit_get(const uint64_t *words, size_t at) { return (words[
 static inline void ka_bit_set(uint64_t *words, size_t at) { words[at / 64] |= UINT64_C(1) << (at % 64); }
 static inline void ka_bit_clear(uint64_t *words, size_t at) { words[at / 64] &= ~(UINT64_C(1) << (at % 64)); }
 
-/* Four bytes at any address. */
-static inline uint32_t ka_load_bytes32(const void *p) { return ka_prim_load32(p); }
-static inline void ka_store_bytes32(void *p, uint32_t x) { ka_prim_store32(p, x); }
-
-/* At least 49 bits from bit `at` on, in the low bits; the word behind them may be read, too. Little-endian.
- * Windows begin at every second byte: one that was just written and is read again from another byte on would wait for
- * the write. */
-static inline uint64_t ka_bit_window(const uint64_t *words, size_t at)
-{
-    if (KA_PRIM_UNALIGNED)
-        return ka_prim_load64((const unsigned char *)words + at / 16 * 2) >> (at % 16);
-    return words[at / 64] >> (at % 64) | words[at / 64 + 1] << 1 << (63 - at % 64);
-}
-
-/* Flips the bits of a mask, of 49 bits at most, from bit `at` on; the word behind them may be read and written, too. */
-static inline void ka_bit_window_flip(uint64_t *words, size_t at, uint64_t mask)
-{
-    if (KA_PRIM_UNALIGNED) {
-        unsigned char *p = (unsigned char *)words + at / 16 * 2;
-        ka_prim_store64(p, ka_prim_load64(p) ^ mask << (at % 16));
-    } else {
-        words[at / 64] ^= mask << (at % 64);
-        words[at / 64 + 1] ^= mask >> 1 >> (63 - at % 64);
-    }
-}
-
 #endif

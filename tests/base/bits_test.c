@@ -53,32 +53,8 @@ static void bitmaps(void)
         KIT_CHECK(ka_bit_get(map, at) == model[at]);
 }
 
-/* What starts at any bit, also across words, and what is flipped there and nowhere else. */
-static void windows(void)
-{
-    uint64_t map[4], before[4];
-    kit_random random = { 6 };
-    for (size_t at = 0; at < 160; at++) {
-        uint64_t mask = kit_next(&random) & ka_low_mask(49);
-        for (int i = 0; i < 4; i++)
-            before[i] = map[i] = kit_next(&random);
-        uint64_t window = ka_bit_window(map, at);
-        for (size_t i = 0; i < 49; i++)
-            KIT_CHECK((window >> i & 1) == ka_bit_get(map, at + i));
-        ka_bit_window_flip(map, at, mask);
-        for (size_t i = 0; i < 256; i++) {
-            bool flipped = i >= at && i < at + 49 && (mask >> (i - at) & 1) != 0;
-            KIT_CHECK(ka_bit_get(map, i) == (ka_bit_get(before, i) != flipped));
-        }
-        unsigned char *bytes = (unsigned char *)map + at / 8;
-        ka_store_bytes32(bytes, (uint32_t)mask);
-        KIT_CHECK(ka_load_bytes32(bytes) == (uint32_t)mask);
-        KIT_CHECK((uint32_t)ka_bit_window(map, at / 8 * 8) == (uint32_t)mask);
-    }
-}
-
 static const kit_case cases[] = {
-    { "each bit", each_bit }, { "counts", counts }, { "words", words }, { "bitmaps", bitmaps }, { "windows", windows },
+    { "each bit", each_bit }, { "counts", counts }, { "words", words }, { "bitmaps", bitmaps },
 };
 
 int main(void)

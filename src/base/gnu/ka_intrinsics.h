@@ -27,32 +27,6 @@ static inline unsigned ka_prim_ctz64(uint64_t x) { return (unsigned)__builtin_ct
 static inline unsigned ka_prim_clz64(uint64_t x) { return (unsigned)__builtin_clzll(x); }
 #endif
 
-/* Bytes at any address. Where the processor loads eight of them at once, and in which order. */
-#if defined(__x86_64__) || defined(__i386__) || defined(__ARM_FEATURE_UNALIGNED)
-#define KA_PRIM_UNALIGNED 1
-#else
-#define KA_PRIM_UNALIGNED 0
-#endif
-#define KA_PRIM_LITTLE_ENDIAN (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-
-static inline uint64_t ka_prim_load64(const void *p)
-{
-    uint64_t x;
-    __builtin_memcpy(&x, p, sizeof x);
-    return x;
-}
-
-static inline void ka_prim_store64(void *p, uint64_t x) { __builtin_memcpy(p, &x, sizeof x); }
-
-static inline uint32_t ka_prim_load32(const void *p)
-{
-    uint32_t x;
-    __builtin_memcpy(&x, p, sizeof x);
-    return x;
-}
-
-static inline void ka_prim_store32(void *p, uint32_t x) { __builtin_memcpy(p, &x, sizeof x); }
-
 static inline uint64_t ka_prim_mulhi64(uint64_t a, uint64_t b)
 {
 #if defined(__SIZEOF_INT128__)

@@ -43,28 +43,6 @@ static inline unsigned ka_prim_clz64(uint64_t x)
     return 63u - (unsigned)at;
 }
 
-/* Bytes at any address: both processors load them at once, the lowest first. memcpy is an intrinsic. */
-#define KA_PRIM_UNALIGNED     1
-#define KA_PRIM_LITTLE_ENDIAN 1
-void *memcpy(void *to, const void *from, size_t size);
-
-static inline uint64_t ka_prim_load64(const void *p)
-{
-    uint64_t x;
-    (void)memcpy(&x, p, sizeof x);
-    return x;
-}
-
-static inline uint32_t ka_prim_load32(const void *p)
-{
-    uint32_t x;
-    (void)memcpy(&x, p, sizeof x);
-    return x;
-}
-
-static inline void ka_prim_store64(void *p, uint64_t x) { (void)memcpy(p, &x, sizeof x); }
-static inline void ka_prim_store32(void *p, uint32_t x) { (void)memcpy(p, &x, sizeof x); }
-
 static inline uint64_t ka_prim_mulhi64(uint64_t a, uint64_t b) { return __umulh(a, b); }
 
 #define KA_PRIM_ATOMICS(name, type, word, suffix)                                                            \
