@@ -83,9 +83,10 @@ void ka_region_set_refill(ka_region *region, ka_refill *refill, void *context);
 /* Whether each block is merged with its free neighbours as soon as it is freed. Otherwise (the default) freed blocks of
  * small sizes may wait for the next request of their size, in a region of one range: one of each size up to 1 KiB,
  * together about 1/256 of the range, and from 512 KiB on up to seven of a size, as long as those of one size are
- * 1/512 of the range at most, or 1/16384 while 5/8 of it are live; together at most 1/32. What waits is merged before a request is refused,
- * when an empty region is asked for another size, when that share is passed, and before a claim: such a call may take
- * as long as 448 frees of blocks that are merged. Where the time of each call must be short, merge at once.
+ * 1/512 of the range at most, or 1/16384 while 5/8 of it are live; together at most 1/32. What waits is merged before a
+ * request is refused, when an empty region is asked for another size, when that share is passed, and before a claim:
+ * such a call may take as long as 448 frees of blocks that are merged. Where the time of each call must be short, merge
+ * at once.
  * cost  constant: what waits is merged  */
 void ka_region_set_merging(ka_region *region, bool at_once);
 

@@ -441,12 +441,12 @@ static KA_NOINLINE void region_free_merging(ka_region *region, uint32_t g, uint3
         ka_region_release_usual(region, g, n);
 }
 
-/* The rest of region_free_usual for a large live block: its length proves its size. */
+/* The rest of region_free_usual for a large live block, if it is one: its length proves its size. */
 static KA_NOINLINE void region_free_large(ka_region *region, size_t size, uint32_t g, const void *site)
 {
     const range *r = &region->ranges[0];
     size_t n = (size - 1) / KA_REGION_GRANULE + 1;
-    if (KA_UNLIKELY(starts_behind(r, g) != 0 || length_of(r, g) != n)) {
+    if (KA_UNLIKELY(length_of(r, g) != n)) {
         region_free_slow(region, block_at(r, g), size, site);
         return;
     }
@@ -470,12 +470,12 @@ static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t
     uint64_t from = word[0] >> g % 64, behind = from >> 1 | word[2] << (63 - g % 64);
     waits waiting = WAITS_ALREADY;
     if (KA_LIKELY((from & ~(word[1] >> g % 64) & 1) != 0)) { /* a live block starts here */
-        if (n >= LARGE) {
+        if (n >= LARGE && behind == 0) {
             region_free_large(region, size, g, site);
             return;
         }
         /* the first start behind it must be its end */
-        if (KA_LIKELY((behind & (0 - behind)) == UINT64_C(1) << (n - 1)))
+        if (KA_LIKELY(n < LARGE && (behind & (0 - behind)) == UINT64_C(1) << (n - 1)))
             waiting = block_wait(region, g, n);
     }
     if (KA_LIKELY(waiting == WAITS))
@@ -579,7 +579,7 @@ static bool block_extend(ka_region *region, range *r, uint32_t g, uint32_t old_n
 static KA_NOINLINE void *block_slide_down(ka_region *region, range *r, uint32_t g, uint32_t n, uint32_t new_n,
                                           size_t align)
 {
-    uint32_t before = free_before(r, g), behind = free_behind(r, g + n);
+    uint32_t before = free_before(r, g), behind = before != 0 ? free_behind(r, g + n) : 0;
     if (before == 0 || before + n + behind < new_n)
         return NULL;
     uint32_t low = g - before, high = g + n + behind, start = high - new_n;
