@@ -105,6 +105,74 @@ static void what_was_handed_out_last_is_known_while_it_is_live(void)
     CHECK_REGION();
 }
 
+/* How many of eight blocks of 64 bytes wait once they are freed. */
+static unsigned waiting_of_eight(void)
+{
+    unsigned char *blocks[8];
+    unsigned waiting = 0;
+    for (unsigned i = 0; i < 8; i++)
+        blocks[i] = ka_region_alloc(&region, 64, 16);
+    for (unsigned i = 0; i < 8; i++)
+        ka_region_free(&region, blocks[i], 64, 16);
+    for (unsigned i = 0; i < 8; i++)
+        waiting += is_waiting(&region, (uint32_t)(((uintptr_t)blocks[i] - region.ranges[0].base) / KA_REGION_GRANULE), 4);
+    return waiting;
+}
+
+/* Seven of a size wait in 1 MiB, one where it is crowded; which it is from 5/8 on, and down to 9/16. */
+static void less_waits_in_a_crowded_region(void)
+{
+    enum { COUNT = 900 };
+    static void *blocks[COUNT];
+    unsigned count = 0;
+    start(MIB);
+    KIT_CHECK(waiting_of_eight() == 7);
+    while (region.live <= region.crowded_from)
+        KIT_CHECK(count < COUNT && (blocks[count++] = ka_region_alloc(&region, 1040, 16)) != NULL);
+    KIT_CHECK(region.live > MIB / 16 * 9 && !region.crowded);
+    CHECK_REGION();
+    KIT_CHECK(waiting_of_eight() == 1 && region.crowded);
+    CHECK_REGION();
+    while (region.crowded)
+        KIT_CHECK(count > 0 && (ka_region_free(&region, blocks[--count], 1040, 16), true));
+    KIT_CHECK(region.live < MIB / 16 * 9 && region.live > MIB / 2);
+    CHECK_REGION();
+    KIT_CHECK(waiting_of_eight() == 7 && reported.count == 0);
+    CHECK_REGION();
+}
+
+/* The rest of a block that is cut again is known to the region alone: what lies in its memory does not matter. */
+static void open_block_is_known_to_the_region_alone(void)
+{
+    start(64 * KIB);
+    unsigned char *a = ka_region_alloc(&region, 160, 16), *b = ka_region_alloc(&region, 160, 16);
+    size_t rest = region_total(&region) - 320;
+    KIT_CHECK(region.ranges[0].open != 0 && ka_get_stats(heap).largest_free == rest && free_blocks() == 1);
+    memset(b + 160, 0x5a, rest);
+    CHECK_REGION();
+    unsigned char *c = ka_region_alloc(&region, 1040, 16);
+    KIT_CHECK(c == b + 160 && walked_free() == 1);
+    ka_region_free(&region, c, 1040, 16); /* and becomes a part of it again */
+    memset(c, 0x5a, rest);
+    KIT_CHECK(free_blocks() == 1 && ka_get_stats(heap).largest_free == rest && ka_region_usable(&region, c) == 0);
+    ka_region_free(&region, c, 1040, 16);
+    ka_region_free(&region, c, rest, 16);
+    KIT_CHECK(reported.count == 2 && reported.of_kind[KA_MISUSE_DOUBLE_FREE] == 2);
+    CHECK_REGION();
+    void *last = ka_region_alloc(&region, rest, 16); /* all of it */
+    KIT_CHECK(last == c && region.ranges[0].open == 0 && free_blocks() == 0);
+    CHECK_REGION();
+    ka_region_free(&region, last, rest, 16);
+    KIT_CHECK(ka_region_alloc(&region, 160, 16) == c && ka_region_alloc(&region, 160, 16) == c + 160);
+    KIT_CHECK(region.ranges[0].open != 0);
+    KIT_CHECK(ka_region_claim(&region, arena + 128 * KIB, 64 * KIB)); /* with two ranges there is none */
+    CHECK_REGION();
+    KIT_CHECK(region.ranges[0].open == 0 && region.free_blocks == 2);
+    ka_region_free(&region, b, 160, 16);
+    ka_region_free(&region, a, 160, 16);
+    CHECK_REGION();
+}
+
 int main(void)
 {
     static const kit_case cases[] = {
@@ -112,6 +180,8 @@ int main(void)
         { "an empty heap begins anew", an_empty_heap_begins_anew },
         { "merging at once: none waits", merging_at_once_leaves_none_waiting },
         { "what was handed out last is known while it is live", what_was_handed_out_last_is_known_while_it_is_live },
+        { "less waits in a crowded region", less_waits_in_a_crowded_region },
+        { "the open block is known to the region alone", open_block_is_known_to_the_region_alone },
     };
     return kit_main("region_waiting", cases, KIT_COUNT(cases));
 }
