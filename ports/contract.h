@@ -21,7 +21,8 @@
  *                                each thread for the heap, which the thread reaches by one instruction, and which holds
  *                                &ka_no_magazines to begin with. Only where code is not moved away from the word
  *   ka_port_cell_none            what a heap without a cell has: a cell for all of them, in which nothing is kept
- *   ka_port_cell_new, _drop      a cell that no heap has, or ka_port_cell_none; given back, it is as at first everywhere
+ *   ka_port_cell_new, _drop      a cell that no heap has, or ka_port_cell_none; given back, it is as at first in every
+ *                                thread
  *   ka_port_cells_lock, _unlock  between them no thread ends: around the use of another slot's word
  *   ka_port_cell_of              the word of a slot; NULL: nobody has the slot, or the cell is ka_port_cell_none
  *   ka_port_cell_take, _give     this thread's: what it holds, `busy` put there instead; and the way back

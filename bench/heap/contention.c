@@ -1,19 +1,21 @@
 /* contention.c: what contends at 64 and 1,024 CPUs: the heap's own code, run by CPUs that one thread plays, over lines
  * of memory whose way between CPUs is counted and timed.
  *
- * The library is compiled against many/ka_intrinsics.h, which tells of every atomic operation, and many/ka_port.h, whose
- * CPU is whoever's turn it is. Each CPU has a stack and a clock; before it touches a line that it does not have to
- * itself, the one with the earliest clock goes on. So calls are cut into each other at their atomic steps, and what is
- * tried again is counted again. A line of 64 bytes that others have changed since this CPU last had it comes from far
- * (100 ns), and each change takes it from all others; it serves one change at a time, and who comes meanwhile waits. An
- * atomic change takes 5 ns at least, a pair that stays in the magazine 5 ns. Every call reads a line of the heap's
- * record. No caches, no other memory; plain accesses (magazines, the fields of records that never change) are free.
+ * The library is compiled against many/ka_intrinsics.h, which tells of every atomic operation, and many/ka_port.h,
+ * whose CPU is whoever's turn it is. Each CPU has a stack and a clock; before it touches a line that it does not have
+ * to itself, the one with the earliest clock goes on. So calls are cut into each other at their atomic steps, and what
+ * is tried again is counted again. A line of 64 bytes that others have changed since this CPU last had it comes from
+ * far (100 ns), and each change takes it from all others; it serves one change at a time, and who comes meanwhile
+ * waits. An atomic change takes 5 ns at least, a pair that stays in the magazine 5 ns. Every call reads a line of the
+ * heap's record. No caches, no other memory; plain accesses (magazines, the fields of records that never change) are
+ * free.
  *
- * Workloads, of blocks of one size, the worst case: `steady`, a random walk of the number of live blocks; `batch`, 1,000
- * taken, then 1,000 freed; `pipe`, half of the CPUs allocate what the other half frees, through rings of 4,096; `mix`,
- * up to 500 blocks are laid down at any of 1,024 places for each CPU, or as many are taken up there and freed.
+ * Workloads, of blocks of one size, the worst case: `steady`, a random walk of the number of live blocks; `batch`,
+ * 1,000 taken, then 1,000 freed; `pipe`, half of the CPUs allocate what the other half frees, through rings of 4,096;
+ * `mix`, up to 500 blocks are laid down at any of 1,024 places for each CPU, or as many are taken up there and freed.
  *
- * Output: far accesses for 1,000 pairs by what lies there, how long a pair takes, and that beside one CPU (`pipe`: two).
+ * Output: far accesses for 1,000 pairs by what lies there, how long a pair takes, and that beside one CPU (`pipe`:
+ * two).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -379,7 +381,8 @@ int main(int argc, char **argv)
     for (unsigned w = 0; w < sizeof workloads / sizeof *workloads; w++) {
         double alone = 0;
         for (unsigned i = 0; i < sizeof counts / sizeof *counts; i++) {
-            if (counts[i] < workloads[w].first || counts[i] > most || (only != NULL && strcmp(only, workloads[w].name) != 0))
+            if (counts[i] < workloads[w].first || counts[i] > most ||
+                (only != NULL && strcmp(only, workloads[w].name) != 0))
                 continue;
             double ns = simulate(workloads[w].life, counts[i], calls);
             if (alone == 0)

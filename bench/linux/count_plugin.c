@@ -1,7 +1,7 @@
 /* count_plugin.c: counts the instructions of each virtual CPU of QEMU, for machines with several, where -icount cannot.
- * Where the guest executes one of two instructions that do nothing, MARK_BEGIN and MARK_END of mark.h, a line "begin CPU
- * COUNT" or "end CPU COUNT" goes into the file that the argument `out` names. Exact but for the few instructions between
- * a mark and the ends of its block.
+ * Where the guest executes one of two instructions that do nothing, MARK_BEGIN and MARK_END of mark.h, a line "begin
+ * CPU COUNT" or "end CPU COUNT" goes into the file that the argument `out` names. Exact but for the few instructions
+ * between a mark and the ends of its block.
  *
  * Debian ships QEMU with plugins but without their header: the few declarations are written out here, after QEMU's
  * documentation of its plugin interface, version 1.

@@ -19,8 +19,8 @@
  * After Lomuto's partition as Alexandrescu showed it without branches, and Peters' pattern-defeating quicksort.
  *
  * Small parts of numbers (KA_COMPARE_NUMBERS) go through a sorting network of 8 or 16 items, which has no branches at
- * all; it is about 2 KiB of code for a type. A part has fewer items than that, and needs no padding: what lies behind it
- * in the array is not under any of its items, so a network over both leaves each part's items where the part was.
+ * all; it is about 2 KiB of code for a type. A part has fewer items than that, and needs no padding: what lies behind
+ * it in the array is not under any of its items, so a network over both leaves each part's items where the part was.
  *
  *      part       | pivot | next part                the part's three are the least of the eight, and the pivot is
  *      [ 3  1  2 ]   4    [ 9  5  7  8 ] ...         the next: only the order within the parts has changed

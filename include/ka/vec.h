@@ -12,8 +12,8 @@
  *   const char *name_check(const name *vec)        NULL, or the first broken fact in words. Constant
  *
  * Room. cap counts items. Growing more than doubles cap (4, 12, 28, 60, ...) or, where so much cannot be had, takes a
- * quarter more, so that n pushes cost O(n); to use a bounded heap up to its end, reserve_exact. After a reserve the next
- * `more` items need no memory: any context.
+ * quarter more, so that n pushes cost O(n); to use a bounded heap up to its end, reserve_exact. After a reserve the
+ * next `more` items need no memory: any context.
  *   bool name_reserve(name *vec, size_t more)                  room for `more` items beyond len
  *   bool name_reserve_with(name *vec, size_t more, flags)      the same, in the caller's context
  *   bool name_reserve_exact(name *vec, size_t more, flags)     the same, never more than needed

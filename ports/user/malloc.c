@@ -31,8 +31,8 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* For functions whose usual way is two cache lines of code: so it never lies in three, which costs a hot pair a fifth of
- * its time on Zen 5. */
+/* For functions whose usual way is two cache lines of code: so it never lies in three, which costs a hot pair a fifth
+ * of its time on Zen 5. */
 #define HOT __attribute__((aligned(64)))
 
 /* malloc has four branches before its usual end, and begins 16 bytes later, so that the last one shares the second line

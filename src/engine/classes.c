@@ -1,19 +1,19 @@
 /* engine/classes.c: see classes.h.
  *
- * The sizes. Up to 256 bytes steps of 16, which is the alignment; then of 32, 1/9 to 1/32 of the blocks, up to 1 KiB: the
- * objects of programs and of kernels are small, and steps of 1/8 cost the latter 1.5 % of their memory. (Four steps to a
- * doubling, as in jemalloc or mimalloc, waste up to 1/5.)
+ * The sizes. Up to 256 bytes steps of 16, which is the alignment; then of 32, 1/9 to 1/32 of the blocks, up to 1 KiB:
+ * the objects of programs and of kernels are small, and steps of 1/8 cost the latter 1.5 % of their memory. (Four steps
+ * to a doubling, as in jemalloc or mimalloc, waste up to 1/5.)
  *
- * Programs often ask for a power of two and some bytes of their own on top: pages of a database with their headers, say.
- * Equal steps serve these worst, so the doublings from 1 to 8 KiB have the shares of their end, of which so many fill
- * a slab: 1/15 to 1/8 of 16, 32 and 64 KiB. Steps of 1/16 to 1/9 then, the small ones first. Shares are rounded down to
- * 64 bytes, so that cache lines fit in, but the one of 4,369 bytes to 16; the first is 1,040 bytes, 1 KiB and a header.
- * Above, blocks are a matter of pages: eight equal steps to a doubling. Byte tables answer in one load: up to 8 KiB by
- * units of 16 bytes, above by units of 1 KiB.
+ * Programs often ask for a power of two and some bytes of their own on top: pages of a database with their headers,
+ * say. Equal steps serve these worst, so the doublings from 1 to 8 KiB have the shares of their end, of which so many
+ * fill a slab: 1/15 to 1/8 of 16, 32 and 64 KiB. Steps of 1/16 to 1/9 then, the small ones first. Shares are rounded
+ * down to 64 bytes, so that cache lines fit in, but the one of 4,369 bytes to 16; the first is 1,040 bytes, 1 KiB and a
+ * header. Above, blocks are a matter of pages: eight equal steps to a doubling. Byte tables answer in one load: up to 8
+ * KiB by units of 16 bytes, above by units of 1 KiB.
  *
- * Alignment. A class is aligned to the largest power of two that divides its size. A request is rounded up to a multiple
- * of its alignment; where that falls in equal steps its class is a multiple, too; among the shares the next class that
- * is one serves, at the latest the doubling's end.
+ * Alignment. A class is aligned to the largest power of two that divides its size. A request is rounded up to a
+ * multiple of its alignment; where that falls in equal steps its class is a multiple, too; among the shares the next
+ * class that is one serves, at the latest the doubling's end.
  *
  * The reciprocal. offset / size = (offset * m) >> 35, with m = ceil(2^35 / size). Let e = m * size - 2^35, 0 <= e <
  * size. Then offset * m / 2^35 = offset / size + offset * e / (size * 2^35), which is too large by less than 1 / size
@@ -21,10 +21,11 @@
  * The product stays below 2^51. (Granlund and Montgomery, "Division by Invariant Integers using Multiplication", 1994.
  * The test tries every offset all the same.)
  *
- * The slabs. The fewest pages that hold min_blocks, or are as many as are enough without, and lose at most 1/32 of their
- * bytes at the end; 1/8 where the smallest slabs are wanted. Slabs of few blocks are for heaps that shall be small: up to
- * 8 pages at most 1/64 is lost, or up to 5 pages 1/40, or 1/256. Where no slab does, the one of up to 16 pages that loses
- * the least. One page for small blocks, though two or three would lose less: single pages are what is left between runs.
+ * The slabs. The fewest pages that hold min_blocks, or are as many as are enough without, and lose at most 1/32 of
+ * their bytes at the end; 1/8 where the smallest slabs are wanted. Slabs of few blocks are for heaps that shall be
+ * small: up to 8 pages at most 1/64 is lost, or up to 5 pages 1/40, or 1/256. Where no slab does, the one of up to 16
+ * pages that loses the least. One page for small blocks, though two or three would lose less: single pages are what is
+ * left between runs.
  */
 #include "engine/classes.h"
 

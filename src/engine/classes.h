@@ -1,8 +1,8 @@
 /* engine/classes.h: size classes: which block size serves a request, and how pages are cut into such blocks.
  *
- * Sizes are 16, 32, ... 256, 288, 320, ... 1024, then eight to a doubling, up to 32 KiB: to 8 KiB shares of a slab, about
- * a doubling's end by 15/8, 14/8, ... 9/8, then equal steps. So a request above 112 bytes wastes less than 12.5 % of its
- * block; a smaller one at most 15 bytes. Larger requests are page runs.
+ * Sizes are 16, 32, ... 256, 288, 320, ... 1024, then eight to a doubling, up to 32 KiB: to 8 KiB shares of a slab,
+ * about a doubling's end by 15/8, 14/8, ... 9/8, then equal steps. So a request above 112 bytes wastes less than 12.5 %
+ * of its block; a smaller one at most 15 bytes. Larger requests are page runs.
  * Pure functions and tables made once; any context.
  */
 #ifndef KA_ENGINE_CLASSES_H
@@ -46,9 +46,9 @@ extern const uint8_t ka_class_align_shift_[KA_CLASS_COUNT];
 
 /* Makes the table for pages of 2^page_shift bytes (KA_CLASS_MIN_ to KA_CLASS_MAX_PAGE_SHIFT).
  *
- * min_blocks  how many blocks a slab shall have, unless it has 8 pages or more: 16 keeps refills cheap; at most 1/32 of a
- *             slab is then lost at its end. 4, or 4 pages: few blocks that stay keep a slab, and at most 1/40 is lost. 1
- *             gives the smallest slabs, for small heaps; they may lose 1/8.
+ * min_blocks  how many blocks a slab shall have, unless it has 8 pages or more: 16 keeps refills cheap; at most 1/32
+ *             of a slab is then lost at its end. 4, or 4 pages: few blocks that stay keep a slab, and at most 1/40 is
+ *             lost. 1 gives the smallest slabs, for small heaps; they may lose 1/8.
  */
 void ka_classes_init(ka_classes *classes, unsigned page_shift, unsigned min_blocks);
 

@@ -10,13 +10,13 @@
  *     partial   four maps of areas by count: hints of where to look
  *
  * A frame is free if its own bit or its area's bit is set: the two bitmaps are all of the truth. Who clears a bit owns
- * what it stands for. So 2 MiB change hands by one atomic step, 1 GiB by 512 of them, and a CPU that needs single frames
- * takes an area with one step and hands out its frames from memory of its own. Counters and maps are made from the
- * bitmaps and may lie for the time of a call: what they promise is looked up in the bitmaps, and before a "no" every
- * count is looked at.
+ * what it stands for. So 2 MiB change hands by one atomic step, 1 GiB by 512 of them, and a CPU that needs single
+ * frames takes an area with one step and hands out its frames from memory of its own. Counters and maps are made from
+ * the bitmaps and may lie for the time of a call: what they promise is looked up in the bitmaps, and before a "no"
+ * every count is looked at.
  *
- * Counts. Bits change first, the count after them, by fetch-and-add; an area's updates can be late, so that the count is
- * below zero for a moment, but they add up. Who brings it to 512 merges.
+ * Counts. Bits change first, the count after them, by fetch-and-add; an area's updates can be late, so that the count
+ * is below zero for a moment, but they add up. Who brings it to 512 merges.
  *
  * Merge. Take the 8 words, each by compare-exchange from all ones to 0, ascending; then the frames are owned; subtract
  * 512, set the area's bit. If a word is not full, put back what was taken, in descending order, so that the first word
@@ -31,11 +31,11 @@
  * bits of 2 MiB.) An area that is some CPU's home stands in no hint, so that CPUs keep out of each other's lines.
  *
  * Hints. What moves a count to another class sets the area's bit in that class's map, and nothing else: old bits stay.
- * A search clears a bit that it follows, and reads the count: wrong class, and the area is filed anew. `upper` has a bit
- * for each word of a map that may be not 0: it is set after the word, cleared before the word is read again.
+ * A search clears a bit that it follows, and reads the count: wrong class, and the area is filed anew. `upper` has a
+ * bit for each word of a map that may be not 0: it is set after the word, cleared before the word is read again.
  *
- * Tracking. Where blocks are tracked, `joined` has a bit for each frame whose block goes on with the next frame: a block
- * of n frames is n - 1 ones and a 0. Single frames, which are most, leave it alone.
+ * Tracking. Where blocks are tracked, `joined` has a bit for each frame whose block goes on with the next frame: a
+ * block of n frames is n - 1 ones and a 0. Single frames, which are most, leave it alone.
  *
  * Metadata per GiB: 32 KiB for `free`, 2 KiB for counts, 64 bytes for each of five maps.
  *
@@ -304,7 +304,8 @@ uint64_t ka_frame_whole_take_(ka_frame_zone *zone)
 
 /* ---- start ---- */
 
-/* Ranges that touch and have one node are one. How many that makes, 0: not in order, or too many; *last is number `at`. */
+/* Ranges that touch and have one node are one. How many that makes, 0: not in order, or too many; *last is number
+ * `at`. */
 static unsigned ranges_join(const ka_frame_range *map, unsigned count, ka_frame_range *last, unsigned at)
 {
     unsigned found = 0;

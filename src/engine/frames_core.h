@@ -77,9 +77,9 @@ void ka_frame_area_sub_(ka_frame_zone *zone, uint64_t area, uint32_t frames);
 void ka_frame_area_file_(ka_frame_zone *zone, uint64_t area, uint32_t count);
 void ka_frame_area_merge_(ka_frame_zone *zone, uint64_t area);
 
-/* After a merge that failed, or a claim that gave frames back: may a merge have met our zeros and left? If a word lacks a
- * frame, whoever has it will count it, and merge when it comes back: to wait for the count alone would wait for a call
- * that this one may have interrupted. Apart so that a test can leave it out and see it matter. */
+/* After a merge that failed, or a claim that gave frames back: may a merge have met our zeros and left? If a word lacks
+ * a frame, whoever has it will count it, and merge when it comes back: to wait for the count alone would wait for a
+ * call that this one may have interrupted. Apart so that a test can leave it out and see it matter. */
 static inline bool ka_frame_merge_owed_(const ka_frame_zone *zone, uint64_t area)
 {
     const uint64_t *words = ka_frame_words_(zone, area);

@@ -14,8 +14,8 @@
  *   prove him right or wrong: a start where the block begins, which is no free one, none inside, one right behind its
  *   end. Granule n+1 counts as a live start, granule 0 as neither, so no search or merge leaves the range. A word of
  *   each lies beside the other's for the same 64 granules.
- * - A live block of 65 granules or more has its length in half a word of `ends` among its inner granules, whose bits say
- *   nothing else. So 64 bits of starts, or these and a length, prove any size: no bits are counted or scanned.
+ * - A live block of 65 granules or more has its length in half a word of `ends` among its inner granules, whose bits
+ *   say nothing else. So 64 bits of starts, or these and a length, prove any size: no bits are counted or scanned.
  * - A free block holds a header (next, prev, check, size) in its first granule and its size again in its last four
  *   bytes. One granule has room for both. Links are granule numbers within the range, 4 bytes each. `check` is the
  *   exclusive or of the other three, the block's own number and a constant; a change of a link changes it alike.
@@ -33,20 +33,20 @@
  * from which the next request of that size takes it; who finds the stack full merges his own block. With d places one
  * of d + 1 frees and allocs of random order touches a list. The stacks are rows of numbers before `heads`, one for each
  * size: one place in a small range, seven in a large one, fewer for its larger sizes, and one for most sizes while 5/8
- * of the range are live, as what waits splits the free blocks between. It is merged when a request would be refused, when
- * an empty heap is asked for another size, when it lies behind a block that grows and has no place to go to, when that
- * share of the range is passed, and when a range is claimed: blocks wait only in a region of one range. What looks at
- * the region (walk, stats, usable, the proof of a free) takes them for free and merged all the time. The block that
+ * of the range are live, as what waits splits the free blocks between. It is merged when a request would be refused,
+ * when an empty heap is asked for another size, when it lies behind a block that grows and has no place to go to, when
+ * that share of the range is passed, and when a range is claimed: blocks wait only in a region of one range. What looks
+ * at the region (walk, stats, usable, the proof of a free) takes them for free and merged all the time. The block that
  * waited and was handed out last is remembered, and waits again without a proof.
  *
  * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
  * first write, and whatever is unusual goes to the general path by a tail call.
  *
- * The open block. When a block is cut and what is left belongs to the same list again, or a long one grows downwards, the
- * region itself keeps its place and size: a free block by its bits, in no list, without header and footer. Requests that
- * no smaller block can serve are cut from it, frees beside it make it longer, and neither touches its memory. What looks
- * through the lists by itself (an aligned request, resize, a claim) puts it back first; so does the next block that is
- * opened. There is one only in a region of one range.
+ * The open block. When a block is cut and what is left belongs to the same list again, or a long one grows downwards,
+ * the region itself keeps its place and size: a free block by its bits, in no list, without header and footer. Requests
+ * that no smaller block can serve are cut from it, frees beside it make it longer, and neither touches its memory. What
+ * looks through the lists by itself (an aligned request, resize, a claim) puts it back first; so does the next block
+ * that is opened. There is one only in a region of one range.
  *
  * Several ranges are kept by address. A small tournament tree over their highest non-empty bins (`best`) finds the
  * first range that can serve, and a binary search finds the range of a block: logarithmic in the number of ranges.

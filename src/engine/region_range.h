@@ -249,8 +249,8 @@ static inline uint32_t free_before(const range *r, uint32_t g)
 
 /* ---- blocks that wait: live by their bits, and free ---- */
 
-/* The numbers of what waits lie below `heads`, at negative indices. heads[-n], for n up to region->rows, is the index of
- * the block of n granules that came last: its top. Below these are a 0, and a row for each n, whose first number is
+/* The numbers of what waits lie below `heads`, at negative indices. heads[-n], for n up to region->rows, is the index
+ * of the block of n granules that came last: its top. Below these are a 0, and a row for each n, whose first number is
  * always 0. A row that is less deep than others begins higher: there is a 0 below the block that came first, and one
  * behind the last place, which is the next row's. */
 static KA_ALWAYS_INLINE uint32_t *waiting_at(const ka_region *region, ptrdiff_t index)

@@ -1,5 +1,5 @@
-/* engine/region_release.c: how granules that were a live block become free, merged with the free blocks beside them. The
- * theory is at the head of region.c.
+/* engine/region_release.c: how granules that were a live block become free, merged with the free blocks beside them.
+ * The theory is at the head of region.c.
  */
 #include <ka/handler.h>
 
@@ -50,8 +50,8 @@ void ka_region_release(ka_region *region, range *r, uint32_t g, uint32_t n)
         damage_report(region, damaged);
 }
 
-/* The same in the only range, in four ways, each in code of its own, by which neighbours are free. Whatever is not as it
- * should be goes to the way above, before anything is written. */
+/* The same in the only range, in four ways, each in code of its own, by which neighbours are free. Whatever is not as
+ * it should be goes to the way above, before anything is written. */
 static KA_NOINLINE void release_alone(ka_region *region, uint32_t g, uint32_t n)
 {
     range *r = &region->ranges[0];

@@ -2,8 +2,8 @@
  *
  * Words. A slab is a run of pages cut into equal blocks. Its words are atomic 64-bit words, a bit per block, which lie
  * in an array beside the segment, at a place that depends on nothing but the page: per_page = page size / 16 / 64 words
- * are enough for blocks of 16 bytes, and block i of the slab that begins at page p is bit i % 64 of its word w = i / 64,
- * which is word w % per_page of page p + w / per_page. So words are never allocated, and never go away:
+ * are enough for blocks of 16 bytes, and block i of the slab that begins at page p is bit i % 64 of its word w = i /
+ * 64, which is word w % per_page of page p + w / per_page. So words are never allocated, and never go away:
  *
  *     pages   | slab, class A | slab, class B         | idle          | run ...
  *     words 0 | w             | w       : .           | 0             | 0 ...       ( . : always 0 )
@@ -99,8 +99,8 @@ static const ka_class *class_get(const ka_slabs *slabs, unsigned class)
 /* ---- hints ---- */
 
 /* Where word `at` of a class lies in an array of `words` for each class: eight of them together, a cache line, then the
- * eight of the next class. So a heap touches lines in proportion to the pages that it uses, not some for each class, and
- * classes share no line. Arrays of fewer words have them class by class. */
+ * eight of the next class. So a heap touches lines in proportion to the pages that it uses, not some for each class,
+ * and classes share no line. Arrays of fewer words have them class by class. */
 static size_t grouped(const ka_slabs *slabs, uint32_t words, unsigned class, uint32_t at)
 {
     return words < GROUP ? (size_t) class * words + at
@@ -319,7 +319,8 @@ static bool took_all(const ka_slabs *slabs, unsigned class, const ka_slab_batch 
 static bool refill_between(ka_slabs *slabs, unsigned class, uint32_t from, uint32_t end, unsigned max,
                            ka_slab_batch *out)
 {
-    for (uint32_t page = ka_slab_hinted(slabs, class, from); page < end; page = ka_slab_hinted(slabs, class, page + 1)) {
+    for (uint32_t page = ka_slab_hinted(slabs, class, from); page < end;
+         page = ka_slab_hinted(slabs, class, page + 1)) {
         bool taken = ka_slab_take(slabs, page, class, max, out);
         if (!taken || took_all(slabs, class, out))
             hint_drop(slabs, class, page);

@@ -101,12 +101,12 @@ void ka_heap_hardened_free(ka_heap *heap, unsigned class, void *block, const voi
 void ka_heap_delayed_flush(ka_heap *heap);
 size_t ka_heap_delayed_bytes(const ka_heap *heap, size_t *blocks);
 
-/* Releases of what this CPU has parked one run that is long enough, or several that are so together. false: it has less,
- * or its magazines are busy. */
+/* Releases of what this CPU has parked one run that is long enough, or several that are so together. false: it has
+ * less, or its magazines are busy. */
 bool ka_heap_unpark_for(ka_heap *heap, uint32_t pages);
 
-/* Before more memory is committed: what this CPU's idle magazines hold goes back into the slabs, and slabs that are empty
- * then are ended, the last one of a class, too. Whether pages became free. */
+/* Before more memory is committed: what this CPU's idle magazines hold goes back into the slabs, and slabs that are
+ * empty then are ended, the last one of a class, too. Whether pages became free. */
 bool ka_heap_idle_release(ka_heap *heap);
 
 /* Ends the empty ones of a few slabs of the class that have free blocks. Whether there was one. Any context. */
@@ -123,9 +123,10 @@ size_t ka_heap_free_committed(const ka_heap *heap);
 
 /* ---- counting: at refill and flush only ----
  *
- * Bytes outside of slabs are counted where the CPU's magazines are, and added to the heap's count when they are many: 1/64
- * of the CPU's share of the heap. So that count, one line for all CPUs, is seldom touched; the sum of all is exact. The
- * peak is looked for when something is added to the heap's count: by what other CPUs count it may be too low. */
+ * Bytes outside of slabs are counted where the CPU's magazines are, and added to the heap's count when they are many:
+ * 1/64 of the CPU's share of the heap. So that count, one line for all CPUs, is seldom touched; the sum of all is
+ * exact. The peak is looked for when something is added to the heap's count: by what other CPUs count it may be too
+ * low. */
 
 void ka_heap_count_fold(ka_heap *heap, ka_magazines *m);
 void ka_heap_count_shared(ka_heap *heap, uintptr_t bytes, uintptr_t most);

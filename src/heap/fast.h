@@ -97,8 +97,9 @@ static inline void ka_heap_block_free(ka_heap *heap, unsigned number, void *bloc
 
 /* ---- parked runs of segment 0 (see magazine.c for the others); the magazines are busy by the caller ---- */
 
-/* Descriptors are plain stores here: only who frees a run changes that of a run, and only who parked it that of a parked
- * one. So a second free is seen as soon as the first is through; two at the same moment on two CPUs can both be. */
+/* Descriptors are plain stores here: only who frees a run changes that of a run, and only who parked it that of a
+ * parked one. So a second free is seen as soon as the first is through; two at the same moment on two CPUs can both
+ * be. */
 static inline uint32_t *ka_heap_descriptor0(const ka_heap *heap, const void *block)
 {
     uintptr_t offset = (uintptr_t)block - heap->base0;
@@ -117,8 +118,8 @@ static inline size_t ka_heap_run_usable(const ka_heap *heap, const void *block)
     return ka_heap_usable(heap, block);
 }
 
-/* A run of at least `pages` pages, of the next rounded length or of one of `longer` more; NULL: none is parked. The shift
- * is the heap's page_shift, which the caller knows. */
+/* A run of at least `pages` pages, of the next rounded length or of one of `longer` more; NULL: none is parked. The
+ * shift is the heap's page_shift, which the caller knows. */
 static inline void *ka_run_pop(ka_heap *heap, ka_magazines *m, size_t pages, unsigned longer, unsigned shift)
 {
     if (pages > KA_PARK_LONGEST) /* nothing is parked of lengths that this heap does not park */

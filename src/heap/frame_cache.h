@@ -1,7 +1,7 @@
 /* heap/frame_cache.h: page frames from the CPU's own store, where there is one: the frame engine with a port.
  *
- * Any context: a handler that interrupts a get or put of the same CPU works on the bitmaps, as does a CPU without a slot.
- * A pair of get and put touches only lines of its own CPU. See engine/frames_cpu.c for what a CPU keeps.
+ * Any context: a handler that interrupts a get or put of the same CPU works on the bitmaps, as does a CPU without a
+ * slot. A pair of get and put touches only lines of its own CPU. See engine/frames_cpu.c for what a CPU keeps.
  */
 #ifndef KA_HEAP_FRAME_CACHE_H
 #define KA_HEAP_FRAME_CACHE_H

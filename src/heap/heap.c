@@ -36,9 +36,9 @@
  *
  * Use. An array of the magazines may hold twice as many each time that it runs empty or full, and half as many when it
  * did neither while the others did: its older half goes back then (ka_heap_magazines_tend). Before memory is committed
- * those that nobody asks for are emptied (ka_heap_idle_release). Slabs that are empty after a flush stay for a while, for
- * whoever takes what this CPU frees: 32 small ones for each CPU of a large heap, and none when memory is committed, or as
- * soon as pages are lacking. What a CPU keeps that does nothing at all comes back by
+ * those that nobody asks for are emptied (ka_heap_idle_release). Slabs that are empty after a flush stay for a while,
+ * for whoever takes what this CPU frees: 32 small ones for each CPU of a large heap, and none when memory is committed,
+ * or as soon as pages are lacking. What a CPU keeps that does nothing at all comes back by
  * ka_heap_drain, ka_heap_flush_slot, or at a thread's end.
  *
  * Segments. One range, further ranges that the caller claims, or segments that the source gives and takes back one by

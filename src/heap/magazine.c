@@ -128,7 +128,8 @@ static size_t slot_share(const ka_heap *heap, unsigned slot)
     return ka_load_relaxed_ptr(&heap->table->share) >> 2 * fewer;
 }
 
-/* How much memory each of the slot's magazines may keep, 0: it gets none. All of them together a quarter of the share. */
+/* How much memory each of the slot's magazines may keep, 0: it gets none. All of them together a quarter of the
+ * share. */
 static size_t slot_bytes(const ka_heap *heap, unsigned slot)
 {
     size_t share = slot_share(heap, slot);
@@ -268,8 +269,8 @@ void ka_heap_slot_give(const ka_heap *heap, unsigned slot, ka_magazines *m)
         ka_port_busy_give(&m->busy);
 }
 
-/* How many more than `out` of the oldest blocks go back, so that what was taken as one word goes back as one: of words in
- * two parts each has to be looked for, and taken, by itself. */
+/* How many more than `out` of the oldest blocks go back, so that what was taken as one word goes back as one: of words
+ * in two parts each has to be looked for, and taken, by itself. */
 static uint32_t same_word_too(const ka_heap *heap, void **blocks, uint32_t out, uint32_t length)
 {
     uint32_t most = (uint32_t)ka_min(64u, (length - out) / 2), more = 0;

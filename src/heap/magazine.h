@@ -39,8 +39,8 @@
 #define KA_PARK_EACH    4u
 
 /* So many slabs that became empty by what this CPU put back are kept for now: where one CPU frees what another
- * allocates, that one finds their blocks, and no slab has to be ended and made again. Small ones, and only where that is
- * little: of all of them 1 MiB, in a heap with 64 for each CPU, as for the longest parked run. */
+ * allocates, that one finds their blocks, and no slab has to be ended and made again. Small ones, and only where that
+ * is little: of all of them 1 MiB, in a heap with 64 for each CPU, as for the longest parked run. */
 #define KA_EMPTY_KEPT  32u
 #define KA_EMPTY_PAGES 8u
 
@@ -75,8 +75,8 @@ typedef struct ka_magazines {
     uint8_t number_of[KA_MAGAZINE_TABLE + 1];    /* by size; size 0 has number 0 */
 } ka_magazines;
 
-/* What stands for the magazines of who has none, and for those that are taken out of their cell: always busy, each array
- * empty and full. Never written to. */
+/* What stands for the magazines of who has none, and for those that are taken out of their cell: always busy, each
+ * array empty and full. Never written to. */
 extern ka_magazines ka_no_magazines, ka_busy_magazines;
 extern uintptr_t ka_no_slots[1]; /* for a heap that is not made: slot 0 */
 
@@ -93,8 +93,9 @@ static inline size_t ka_park_round(size_t pages, uint32_t longest)
     return ka_round_up(pages, (size_t)1 << (ka_highest_bit(pages - 1) - 3));
 }
 
-/* The place among the parked runs of the shortest rounded length, of 1 to 256 pages, that has `pages`; and the other way
- * round. Tables, as they lie on the way from a run to its parked neighbours: half the time of shifts by the highest bit. */
+/* The place among the parked runs of the shortest rounded length, of 1 to 256 pages, that has `pages`; and the other
+ * way round. Tables, as they lie on the way from a run to its parked neighbours: half the time of shifts by the highest
+ * bit. */
 extern const uint8_t ka_park_index_of[KA_PARK_LONGEST + 1];
 extern const uint16_t ka_park_pages_of[KA_PARK_LENGTHS];
 

@@ -8,7 +8,8 @@
 typedef struct ka_physical_source {
     ka_frames *frames; /* an engine over them; or NULL, and a kernel's own allocator behind get and put: */
 
-    /* Takes `count` frames in a row within the limits. flags: the caller's context. Returns the first, UINT64_MAX: none. */
+    /* Takes `count` frames in a row within the limits. flags: the caller's context. Returns the first, UINT64_MAX:
+     * none. */
     uint64_t (*get)(uint64_t count, const ka_frame_limits *limits, ka_flags flags);
     bool (*put)(uint64_t first, uint64_t count); /* gives them back; any context that a free is allowed in */
 
@@ -24,8 +25,8 @@ typedef struct ka_physical_source {
     uint64_t (*frame_of)(const void *memory);
 
     /* Or, where the kernel's own allocator gives memory, and not frames; of the above only align and max_align are used
-     * then. Memory of `size` bytes, whole pages, whose physical address satisfies the limits and has this alignment; NULL:
-     * none. give gets the same arguments; false: reported, and nothing changed. Never called with a lock held. */
+     * then. Memory of `size` bytes, whole pages, whose physical address satisfies the limits and has this alignment;
+     * NULL: none. give gets the same arguments; false: reported, and nothing changed. Never called with a lock held. */
     void *(*take)(const ka_physical_limits *limits, size_t size, size_t align, ka_flags flags);
     bool (*give)(const ka_physical_limits *limits, void *memory, size_t size, size_t align);
 

@@ -12,8 +12,9 @@ typedef struct request {
     ka_flags flags;
 } request;
 
-/* A run from the node's first segment that has one; KA_NO_PAGE if none has. What was never used of a segment is opened before
- * the next one is asked, but not when the source has just said no: a longer search would find nothing there either. */
+/* A run from the node's first segment that has one; KA_NO_PAGE if none has. What was never used of a segment is opened
+ * before the next one is asked, but not when the source has just said no: a longer search would find nothing there
+ * either. */
 static uint32_t pages_claim_here(ka_heap *heap, const request *r, unsigned flags, uint32_t node, ka_segment **in,
                                  bool *refused)
 {
@@ -65,9 +66,9 @@ static uint32_t exchange_most(const ka_heap *heap, const request *r)
     return left >= r->count ? r->count : left >= most / 4 ? (uint32_t)left : 0;
 }
 
-/* A long run is about to be committed for want of one that is free in one piece: as many free pages in shorter pieces go
- * back, so that the process does not become larger. It costs page faults or the like later, so all of them together are
- * a share of what is in use. */
+/* A long run is about to be committed for want of one that is free in one piece: as many free pages in shorter pieces
+ * go back, so that the process does not become larger. It costs page faults or the like later, so all of them together
+ * are a share of what is in use. */
 static void pages_exchange(ka_heap *heap, uint32_t wanted)
 {
     uint32_t at = 0, left = wanted;
@@ -195,8 +196,8 @@ bool ka_heap_break_up(ka_heap *heap)
     return any;
 }
 
-/* Where this CPU begins to look for blocks: CPUs at equal distances over the pages that were ever slabs. So they keep out
- * of each other's words; a heap of one CPU is filled from its lowest address on. */
+/* Where this CPU begins to look for blocks: CPUs at equal distances over the pages that were ever slabs. So they keep
+ * out of each other's words; a heap of one CPU is filled from its lowest address on. */
 static uint32_t start_here(const ka_heap *heap, const ka_segment *segment)
 {
     unsigned slot = ka_port_slot(); /* a guess where the code is not pinned */

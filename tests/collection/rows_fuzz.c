@@ -1,5 +1,6 @@
-/* rows_fuzz.c: bytes become operations on a vec (and a slice made of it), a deque, a list, a priority queue and a string,
- * each beside a plain row of numbers; after each operation all is compared and checked. And the bytes are sorted.
+/* rows_fuzz.c: bytes become operations on a vec (and a slice made of it), a deque, a list, a priority queue and a
+ * string, each beside a plain row of numbers; after each operation all is compared and checked. And the bytes are
+ * sorted.
  *
  * The input: one byte, whose lowest two bits are the share of requests that are refused; then two bytes for each step:
  * what is done, and where, with what, or how often. Items count themselves, so that none is dropped twice or never.

@@ -266,7 +266,9 @@ static void disprove(const interleave_plan *plan, theft without, const char *wha
 static void controls(void)
 {
     static const interleave_plan put_get = { "put, get", reset_full_one, judge, { op_put, op_get } };
-    static const interleave_plan put_put_get = { "put, put, get", reset_full_pair, judge, { op_put, op_put, op_get_put } };
+    static const interleave_plan put_put_get = {
+        "put, put, get", reset_full_pair, judge, { op_put, op_put, op_get_put }
+    };
     static const interleave_plan get_get = { "get of an area, get of an area", reset_full, judge,
                                              { op_get_area, op_get_area } };
     disprove(&put_get, MERGE_FULL, "looking whether words are full");

@@ -125,7 +125,8 @@ static void bag_get(bag *b, unsigned id, kit_random *random)
         b->areas++;
     } else if (dice < 14) {
         uint32_t count = 1 + (uint32_t)kit_below(random, dice == 12 ? 40 : 700);
-        ka_frame_limits limits = { .align = UINT64_C(1) << kit_below(random, 4), .lowest = 512 + kit_below(random, 64) };
+        ka_frame_limits limits = { .align = UINT64_C(1) << kit_below(random, 4),
+                                   .lowest = 512 + kit_below(random, 64) };
         bag_keep(b, id, ka_frames_get_run(&frames, count, &limits), count, 99);
         b->runs++;
     } else {
@@ -197,8 +198,8 @@ static void whole(void)
         areas += bags[id].areas;
         refused += bags[id].refused;
     }
-    kit_note("%lu operations: %lu single frames, %lu runs, %lu areas asked for, %lu refused", noise.operations, singles, runs,
-             areas, refused);
+    kit_note("%lu operations: %lu single frames, %lu runs, %lu areas asked for, %lu refused", noise.operations, singles,
+             runs, areas, refused);
     KIT_CHECK_SOUND(fault);
     KIT_CHECK_SOUND(ka_frames_check(&frames));
     ka_frames_stats stats = ka_frames_census(&frames);

@@ -160,8 +160,9 @@ static uint64_t state_mix(uint64_t hash, uint64_t word)
 }
 
 /* What the engine's next steps depend on: bits, heads, what waits, the block handed out last, and the headers of free
- * blocks; the check has just proved that counts, maps and footers agree with these. What live blocks hold and the highest use do not count.
- * So sequences that lead to the same state need not be told apart, and a block's place stands for its name. */
+ * blocks; the check has just proved that counts, maps and footers agree with these. What live blocks hold and the
+ * highest use do not count. So sequences that lead to the same state need not be told apart, and a block's place stands
+ * for its name. */
 static uint64_t state_hash(void)
 {
     const ka_region_range *r = &region.ranges[0];

@@ -115,7 +115,7 @@ static unsigned waiting_of_eight(void)
     for (unsigned i = 0; i < 8; i++)
         ka_region_free(&region, blocks[i], 64, 16);
     for (unsigned i = 0; i < 8; i++)
-        waiting += is_waiting(&region, (uint32_t)(((uintptr_t)blocks[i] - region.ranges[0].base) / KA_REGION_GRANULE), 4);
+        waiting += is_waiting(&region, (uint32_t)(((uintptr_t)blocks[i] - region.ranges[0].base) / 16), 4);
     return waiting;
 }
 

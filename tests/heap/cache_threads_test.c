@@ -1,8 +1,8 @@
 /* cache_threads_test.c: threads on one cache: each for itself, and all of them on the objects of all, while one of them
- * shrinks it and another thread reads statistics. Every object has the constructor's mark, and the mark of its owner over the rest; what the cache hands
- * out is never somebody's. At the end all is free by the cache's own count, each object has been constructed and
- * destructed once in each life of its slab, and nothing was reported. ThreadSanitizer watches the contents change
- * hands.
+ * shrinks it and another thread reads statistics. Every object has the constructor's mark, and the mark of its owner
+ * over the rest; what the cache hands out is never somebody's. At the end all is free by the cache's own count, each
+ * object has been constructed and destructed once in each life of its slab, and nothing was reported. ThreadSanitizer
+ * watches the contents change hands.
  *
  * Argument: how many times the usual count of operations.
  */

@@ -345,8 +345,8 @@ static void parked_runs_give_way(void)
     close_heap();
 }
 
-/* Where all memory is in use but for what is parked, a run longer than any of these is made of the longest ones, and the
- * others stay. */
+/* Where all memory is in use but for what is parked, a run longer than any of these is made of the longest ones, and
+ * the others stay. */
 static void longest_parked_runs_first(void)
 {
     enum { PAGE = 4096, SHORT = 10, LONG = 16 };

@@ -242,7 +242,8 @@ static void on_given(void *(*life)(void *), unsigned long count, size_t size, si
 {
     void *range = fixture_map(size, 4096, PROT_READ | PROT_WRITE);
     reports_clear();
-    KIT_CHECK(range != NULL && ka_heap_init(&heap, &(ka_heap_options){ .base = range, .size = size, .hardened = hardened }));
+    KIT_CHECK(range != NULL &&
+              ka_heap_init(&heap, &(ka_heap_options){ .base = range, .size = size, .hardened = hardened }));
     run(life, count, most, KA_ANY_CONTEXT);
     close_heap();
     munmap(range, size);

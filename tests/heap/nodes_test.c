@@ -237,8 +237,8 @@ static void full_nodes(void)
     }
     ka_heap_node stats;
     ka_heap_node_stats(&heap, 2, &stats);
-    kit_note("%u blocks: %u, %u, %u, %u; %zu pages left; %u refills at home, %u away", count, on[0], on[1], on[2], on[3],
-             left, (unsigned)stats.home, (unsigned)stats.away);
+    kit_note("%u blocks: %u, %u, %u, %u; %zu pages left; %u refills at home, %u away", count, on[0], on[1], on[2],
+             on[3], left, (unsigned)stats.home, (unsigned)stats.away);
     KIT_EXPECT(count < KIT_COUNT(blocks) && left < 16 && stats.home > 0 && stats.away > 0);
     ka_heap_free_many(&heap, SIZE, 16, count, blocks);
     close_heap();

@@ -324,7 +324,8 @@ static void *contiguous_take(const shim_contiguous_call *call, int type)
     pthread_mutex_lock(&lock);
     shim_contiguous = *call;
     shim_contiguous_calls++;
-    bool refused = fails() || call->size > (SIZE_T)RAM_PAGES * PAGE_SIZE || (call->node != MM_ANY_NODE_OK && call->node > 1);
+    bool refused = fails() || call->size > (SIZE_T)RAM_PAGES * PAGE_SIZE ||
+                   (call->node != MM_ANY_NODE_OK && call->node > 1);
     unsigned char *base = ram_base();
     for (ULONG first = 3; !refused && found == NULL && first + count <= RAM_PAGES; first++) {
         if (!run_fits(first, count, (uint64_t)call->lowest, (uint64_t)call->highest, (uint64_t)call->boundary))
@@ -405,8 +406,9 @@ PHYSICAL_ADDRESS MmGetPhysicalAddress(void *address)
 
 /* ---- lookaside lists ---- */
 
-static NTSTATUS initialize_list(LOOKASIDE_LIST_EX *list, ALLOCATE_FUNCTION_EX *allocate, FREE_FUNCTION_EX *free_function,
-                                POOL_TYPE type, ULONG flags, SIZE_T size, ULONG tag, USHORT depth)
+static NTSTATUS initialize_list(LOOKASIDE_LIST_EX *list, ALLOCATE_FUNCTION_EX *allocate,
+                                FREE_FUNCTION_EX *free_function, POOL_TYPE type, ULONG flags, SIZE_T size, ULONG tag,
+                                USHORT depth)
 {
     must((uintptr_t)list % 16 == 0 && depth == 0 && flags == 0 && shim_irql <= DISPATCH_LEVEL, 0x50);
     *list = (LOOKASIDE_LIST_EX){ .limit = 4, .tag = tag, .size = size, .type = type };
