@@ -39,8 +39,8 @@
  * at the region (walk, stats, usable, the proof of a free) takes them for free and merged all the time. The block that
  * waited and was handed out last is remembered, and waits again without a proof.
  *
- * The usual alloc and free, of one range, are several functions of few registers each: every validation before the
- * first write, and whatever is unusual goes to the general path by a tail call.
+ * The usual alloc and free, of one range, are several functions of few registers each, and whatever is unusual goes to
+ * the general path by a tail call, before anything is written that does not stand for itself.
  *
  * The open block. When a block is cut and what is left belongs to the same list again, or a long one grows downwards,
  * the region itself keeps its place and size: a free block by its bits, in no list, without header and footer. Requests
@@ -171,7 +171,7 @@ static void *range_alloc_aligned(ka_region *region, range *r, uint32_t n, size_t
         if (lead == 0) {
             block_take(region, r, bin, g, n, size - n, bin_of(size - n));
         } else { /* the padding before the block, and what is left behind it, stay free */
-            block_remove(region, r, g, size);
+            (void)block_remove(region, r, g, size); /* its links were looked at */
             block_insert(region, r, g, lead);
             if (size - lead > n)
                 block_insert(region, r, g + lead + n, size - lead - n);
@@ -287,9 +287,7 @@ static KA_NOINLINE void *take_opening(ka_region *region, uint32_t n, uint32_t bi
     range *r = &region->ranges[0];
     uint32_t size = block_at(r, g)->size;
     list_pop(r, bin, g);
-    open_close(r);
-    r->open = g;
-    r->open_size = size;
+    open_begin(r, g, size);
     return take_open(region, n);
 }
 
@@ -302,21 +300,11 @@ static KA_NOINLINE void *region_alloc_usual(ka_region *region, size_t size, size
         return region_alloc_slow(region, size, align, flags);
     uint32_t n = (uint32_t)all, bin = bin_of(n);
     for (;;) {
-        uint64_t here = r->map[bin / 64] >> (bin % 64);
-        if (here != 0) {
-            bin += ka_lowest_bit(here);
-        } else {
-            uint32_t above = r->summary & (~UINT32_C(1) << bin / 64), word;
-            if (KA_UNLIKELY(above == 0)) {
-                if (n <= r->open_size)
-                    return take_open(region, n);
-                break;
-            }
-            word = ka_lowest_bit(above);
-            bin = word * 64 + ka_lowest_bit(r->map[word]);
-        }
-        if (n <= r->open_size && bin >= bin_of(r->open_size))
+        bin = bin_find(r, bin);
+        if (n <= r->open_size && bin >= bin_of(r->open_size)) /* NO_BIN is above all */
             return take_open(region, n);
+        if (KA_UNLIKELY(bin == NO_BIN))
+            break;
         uint32_t g = r->heads[bin], size_there = block_at(r, g)->size;
         if (KA_UNLIKELY(!block_sound(r, g)))
             break;
@@ -466,7 +454,7 @@ static KA_NOINLINE void region_free_usual(ka_region *region, void *block, size_t
         return;
     }
     uint32_t g = (uint32_t)number;
-    const uint64_t *word = starts_at(r, g);
+    const uint64_t *word = starts_at(r, g); /* is_live_start and starts_behind from one address: 7 instructions */
     uint64_t from = word[0] >> g % 64, behind = from >> 1 | word[2] << (63 - g % 64);
     waits waiting = WAITS_ALREADY;
     if (KA_LIKELY((from & ~(word[1] >> g % 64) & 1) != 0)) { /* a live block starts here */
@@ -556,7 +544,6 @@ static bool block_extend(ka_region *region, range *r, uint32_t g, uint32_t old_n
     } else {
         if (KA_UNLIKELY(!list_remove(r, end, behind)))
             return false;
-        block_wipe(r, end);
         if (rest != 0)
             list_push(r, end + more, rest, bin_of(rest));
         else
@@ -588,9 +575,9 @@ static KA_NOINLINE void *block_slide_down(ka_region *region, range *r, uint32_t 
         return NULL;
     uint32_t down = (uint32_t)distance;
     start -= down;
-    block_remove(region, r, low, before);
+    (void)block_remove(region, r, low, before); /* the links of both were looked at */
     if (behind != 0)
-        block_remove(region, r, g + n, behind);
+        (void)block_remove(region, r, g + n, behind);
     start_flip(r, g);
     length_flip(r, g, n);
     ka_move((void *)granule_address(r, start), (void *)granule_address(r, g), (size_t)n * KA_REGION_GRANULE);

@@ -180,7 +180,7 @@ static const char *range_check_lists(const range *r, size_t *listed)
 {
     for (uint32_t bin = 0; bin < KA_REGION_MAP_WORDS * 64; bin++) {
         bool marked = (r->map[bin / 64] >> (bin % 64)) & 1;
-        if (bin >= range_bins(r)) {
+        if (bin >= bin_count(r->granules)) {
             if (marked)
                 return "a bin is marked that the range does not have";
             continue;

@@ -6,11 +6,6 @@
 #include "base/mem.h"
 #include "engine/region_range.h"
 
-static uint32_t record_bins(uint32_t granules)
-{
-    return bin_of(granules) + 1;
-}
-
 static size_t record_bit_bytes(uint32_t granules)
 {
     return ka_words_for((size_t)granules + 2) * 2 * sizeof(uint64_t);
@@ -47,7 +42,7 @@ static uint32_t record_waiting(uint32_t granules)
 /* Who looks at the starts behind a granule may read eight bytes behind the bits: there are always two heads. */
 static size_t record_bytes(uint32_t granules)
 {
-    size_t numbers = record_bins(granules) + record_waiting(granules);
+    size_t numbers = bin_count(granules) + record_waiting(granules);
     return ka_round_up(numbers * sizeof(uint32_t), sizeof(uint64_t)) + record_bit_bytes(granules);
 }
 
@@ -94,7 +89,7 @@ static void range_lay_out(range *r, size_t size)
     r->granules = granules_in(size);
     r->rest = (uint16_t)(r->base + KA_REGION_GRANULE + size - end);
     size_t bits = record_bit_bytes(r->granules), kept = old.granules == 0 ? 0 : record_bit_bytes(old.granules);
-    uint32_t bins = old.granules == 0 ? 0 : range_bins(&old);
+    uint32_t bins = old.granules == 0 ? 0 : bin_count(old.granules);
     r->bits = (uint64_t *)(end - record_bytes(r->granules));
     r->heads = (uint32_t *)((uintptr_t)r->bits + bits) + record_waiting(r->granules);
     if (old.granules != 0) {
@@ -102,7 +97,7 @@ static void range_lay_out(range *r, size_t size)
         ka_move(r->bits, old.bits, kept);
     }
     ka_clear((char *)r->bits + kept, bits - kept);
-    ka_clear(r->heads + bins, (range_bins(r) - bins) * sizeof(uint32_t));
+    ka_clear(r->heads + bins, (bin_count(r->granules) - bins) * sizeof(uint32_t));
     if (r->granules != old.granules)
         start_flip(r, r->granules + 1); /* the one behind the old granules begins what is added */
 }

@@ -66,16 +66,16 @@ static KA_ALWAYS_INLINE uint32_t granules_of(size_t size)
 
 /* ---- one range: addresses, bits, lists ---- */
 
-/* The length of `heads`. */
-static KA_ALWAYS_INLINE uint32_t range_bins(const range *r)
+/* The length of `heads` in a range of so many granules. */
+static KA_ALWAYS_INLINE uint32_t bin_count(uint32_t granules)
 {
-    return bin_of(r->granules) + 1;
+    return bin_of(granules) + 1;
 }
 
 /* Bytes claimed: from the first granule to the end of the record, which `heads` are the last of, and the rest. */
 static inline size_t range_size(const range *r)
 {
-    uintptr_t end = ka_round_up((uintptr_t)(r->heads + range_bins(r)), sizeof(uint64_t));
+    uintptr_t end = ka_round_up((uintptr_t)(r->heads + bin_count(r->granules)), sizeof(uint64_t));
     return end - (r->base + KA_REGION_GRANULE) + r->rest;
 }
 
@@ -279,7 +279,8 @@ static KA_ALWAYS_INLINE const uint32_t *waiting_row(const ka_region *region, siz
     return waiting_at(region, row_index(region, n));
 }
 
-/* Whether the granule is in the row that ends at `last`, or near it. */
+/* Whether the granule is in the row that ends at `last`, or among the numbers below: there is more of the record. Who
+ * needs to know for sure asks is_waiting. */
 static KA_ALWAYS_INLINE bool row_has(const ka_region *region, const uint32_t *last, uint32_t g)
 {
     _Static_assert(FLAT_ROW == 2 && DEEP_ROW == 8, "all their places are compared");
@@ -368,8 +369,8 @@ static KA_ALWAYS_INLINE bool same_bin(uint32_t size, uint32_t larger)
     return size >> shift == larger >> shift;
 }
 
-/* Takes a sound free block of that size out of its list. False, and nothing is written, if a neighbour there does not
- * link back. */
+/* Takes a sound free block of that size out of its list: its header is none any more. False, and nothing is written, if
+ * a neighbour there does not link back. */
 static KA_ALWAYS_INLINE bool list_remove(range *r, uint32_t g, uint32_t size)
 {
     free_block *block = block_at(r, g);
@@ -390,6 +391,7 @@ static KA_ALWAYS_INLINE bool list_remove(range *r, uint32_t g, uint32_t size)
     }
     if (next != 0)
         prev_change(block_at(r, next), g, prev);
+    block_wipe(r, g);
     return true;
 }
 
@@ -462,14 +464,15 @@ static KA_ALWAYS_INLINE void block_insert(ka_region *region, range *r, uint32_t 
     region->free_blocks++;
 }
 
-/* A free block that can be removed ceases to be: its granules belong to nobody. */
-static KA_ALWAYS_INLINE void block_remove(ka_region *region, range *r, uint32_t g, uint32_t size)
+/* A sound free block ceases to be: its granules belong to nobody. False as in list_remove. */
+static KA_ALWAYS_INLINE bool block_remove(ka_region *region, range *r, uint32_t g, uint32_t size)
 {
-    (void)list_remove(r, g, size);
-    block_wipe(r, g);
+    if (KA_UNLIKELY(!list_remove(r, g, size)))
+        return false;
     start_flip(r, g);
     ends_flip(r, g, size);
     region->free_blocks--;
+    return true;
 }
 
 /* Granules that belong to nobody become a live block. */
@@ -542,6 +545,14 @@ static inline void open_close(range *r)
         return;
     list_push(r, r->open, r->open_size, bin_of(r->open_size));
     r->open = r->open_size = 0;
+}
+
+/* A free block by its bits, which is in no list, becomes the open one. */
+static KA_ALWAYS_INLINE void open_begin(range *r, uint32_t g, uint32_t size)
+{
+    open_close(r);
+    r->open = g;
+    r->open_size = size;
 }
 
 /* 1 + the highest bin that is not empty, or 0. */

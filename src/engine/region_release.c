@@ -20,8 +20,6 @@ static const void *granules_join(ka_region *region, range *r, uint32_t g, uint32
         if (KA_UNLIKELY(next == 0 || !list_remove(r, end, next))) {
             damaged = block_at(r, end);
             next = 0;
-        } else {
-            block_wipe(r, end);
         }
     }
     uint32_t all = prev + n + next, bin = bin_of(all);
@@ -51,7 +49,7 @@ void ka_region_release(ka_region *region, range *r, uint32_t g, uint32_t n)
 }
 
 /* The same in the only range, in four ways, each in code of its own, by which neighbours are free. Whatever is not as
- * it should be goes to the way above, before anything is written. */
+ * it should be goes to the way above; nothing is written by then, or the block behind is part of the granules. */
 static KA_NOINLINE void release_alone(ka_region *region, uint32_t g, uint32_t n)
 {
     range *r = &region->ranges[0];
@@ -109,7 +107,6 @@ static KA_NOINLINE void release_taking(ka_region *region, uint32_t g, uint32_t n
         ka_region_release(region, r, g, n);
         return;
     }
-    block_wipe(r, g + n);
     list_push(r, g, n + next, bin);
     bits_release(r, g, n, 0, next);
 }
@@ -122,10 +119,7 @@ static KA_NOINLINE void release_opening(ka_region *region, uint32_t g, uint32_t 
         ka_region_release(region, r, g, n);
         return;
     }
-    block_wipe(r, g + n);
-    open_close(r);
-    r->open = g;
-    r->open_size = n + next;
+    open_begin(r, g, n + next);
     bits_release(r, g, n, 0, next);
 }
 
@@ -156,15 +150,10 @@ static KA_NOINLINE void release_between_free(ka_region *region, uint32_t g, uint
     if (end == r->open)
         open_close(r);
     uint32_t next = size_behind(r, end);
-    if (KA_UNLIKELY(next == 0 || !list_remove(r, end, next))) {
+    if (KA_LIKELY(next != 0 && block_remove(region, r, end, next)))
+        release_behind_free(region, g, n + next);
+    else
         ka_region_release(region, r, g, n);
-        return;
-    }
-    block_wipe(r, end);
-    start_flip(r, end);
-    ends_flip(r, end, next);
-    region->free_blocks--;
-    release_behind_free(region, g, n + next);
 }
 
 void ka_region_release_usual(ka_region *region, uint32_t g, uint32_t n)

@@ -442,7 +442,7 @@ static void check_names_what_is_broken(void)
             KIT_CHECK(ka_region_check(&region) != NULL);
             region.ranges[0].bits[g / 64 * 2 + plane] ^= UINT64_C(1) << g % 64;
         }
-    for (unsigned bin = 0; bin < range_bins(&region.ranges[0]); bin++) {
+    for (unsigned bin = 0; bin < bin_count(region.ranges[0].granules); bin++) {
         region.ranges[0].heads[bin] ^= 5;
         KIT_CHECK(ka_region_check(&region) != NULL);
         region.ranges[0].heads[bin] ^= 5;

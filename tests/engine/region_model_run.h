@@ -26,32 +26,12 @@ typedef struct shape {
     unsigned steps;
 } shape;
 
-/* Mostly small, else log-uniform up to twice what the range has: also sizes that must fail. */
-static size_t random_size(kit_random *random, size_t most)
-{
-    uint64_t law = kit_below(random, 16);
-    if (law == 0)
-        return kit_below(random, 3);
-    if (law < 9)
-        return 1 + kit_below(random, 80);
-    unsigned bits = (unsigned)kit_below(random, ka_highest_bit(most) + 2);
-    return 1 + kit_below(random, (size_t)1 << bits);
-}
-
-static size_t random_align(kit_random *random)
-{
-    uint64_t law = kit_below(random, 8);
-    if (law < 5)
-        return (size_t)1 << kit_below(random, 5);
-    return law < 7 ? (size_t)1 << (5 + kit_below(random, 3)) : (size_t)1 << kit_below(random, 13);
-}
-
 static const char *random_step(kit_random *random, size_t most)
 {
     uint64_t what = kit_below(random, 100);
     size_t at = kit_below(random, m.count + 1);
-    size_t size = random_size(random, most);
-    size_t align = random_align(random);
+    size_t size = kit_size(random, 80, most);
+    size_t align = kit_align(random, 3, 13);
     ka_flags flags = kit_below(random, 4) == 0 ? KA_ZERO : 0;
     bool crowded = kit_below(random, 4) != 0 && region.live > region_total(&region) / 8 * 7;
     if (at == m.count || (what < 45 && !crowded))
@@ -171,7 +151,7 @@ static uint64_t state_hash(void)
         hash = state_mix(hash, r->heads[-(ptrdiff_t)n]);
     for (uint32_t g = 0; g <= r->granules + 1; g += 64)
         hash = state_mix(state_mix(hash, *starts_at(r, g)), *ends_at(r, g));
-    for (uint32_t bin = 0; bin < range_bins(r); bin++)
+    for (uint32_t bin = 0; bin < bin_count(r->granules); bin++)
         hash = state_mix(hash, r->heads[bin]);
     hash = state_mix(hash, r->open);
     for (uint32_t g = 1; g <= r->granules; g++)

@@ -22,27 +22,6 @@ typedef struct shape {
     bool source;                        /* pages come and go, and commits fail now and then */
 } shape;
 
-/* Mostly small, else log-uniform up to twice `most`: also sizes that must fail.
- */
-static size_t random_size(kit_random *random, size_t most)
-{
-    uint64_t law = kit_below(random, 16);
-    if (law == 0)
-        return kit_below(random, 3);
-    if (law < 9)
-        return 1 + kit_below(random, 300);
-    unsigned bits = (unsigned)kit_below(random, ka_highest_bit(most) + 2);
-    return 1 + kit_below(random, (size_t)1 << bits);
-}
-
-static size_t random_align(kit_random *random)
-{
-    uint64_t law = kit_below(random, 8);
-    if (law < 5)
-        return (size_t)1 << kit_below(random, 5);
-    return law < 7 ? (size_t)1 << (5 + kit_below(random, 4)) : (size_t)1 << kit_below(random, 16);
-}
-
 static ka_flags random_flags(kit_random *random)
 {
     static const ka_flags contexts[] = { KA_NOWAIT, KA_ATOMIC, KA_ANY_CONTEXT };
@@ -53,7 +32,7 @@ static ka_flags random_flags(kit_random *random)
 static const char *random_step(kit_random *random, const shape *s)
 {
     uint64_t what = kit_below(random, 1000);
-    size_t at = kit_below(random, m.count + 1), size = random_size(random, s->most), align = random_align(random);
+    size_t at = kit_below(random, m.count + 1), size = kit_size(random, 300, s->most), align = kit_align(random, 4, 16);
     ka_flags flags = random_flags(random);
     bool crowded = kit_below(random, 4) != 0 && m.live > heap.size / 8 * 7;
     if (what >= 995) {

@@ -106,6 +106,27 @@ uint64_t kit_below(kit_random *random, uint64_t bound)
     return kit_next(random) % bound;
 }
 
+size_t kit_size(kit_random *random, size_t usual, size_t most)
+{
+    uint64_t law = kit_below(random, 16);
+    if (law == 0)
+        return kit_below(random, 3);
+    if (law < 9)
+        return 1 + kit_below(random, usual);
+    unsigned bits = 1;
+    for (size_t rest = most; rest > 1; rest /= 2)
+        bits++;
+    return 1 + kit_below(random, (size_t)1 << kit_below(random, bits + 1));
+}
+
+size_t kit_align(kit_random *random, unsigned middle, unsigned most_shift)
+{
+    uint64_t law = kit_below(random, 8);
+    if (law < 5)
+        return (size_t)1 << kit_below(random, 5);
+    return (size_t)1 << (law < 7 ? 5 + kit_below(random, middle) : kit_below(random, most_shift));
+}
+
 void kit_stamp(void *block, size_t size, uint64_t seed)
 {
     unsigned char *bytes = block;

@@ -68,6 +68,13 @@ typedef struct kit_random {
 uint64_t kit_next(kit_random *random);
 uint64_t kit_below(kit_random *random, uint64_t bound); /* 0 to bound - 1; bound > 0 */
 
+/* A size to ask for: mostly 1 to `usual`, now and then 0, else log-uniform up to twice `most`, so that some must fail.
+ */
+size_t kit_size(kit_random *random, size_t usual, size_t most);
+
+/* An alignment, mostly up to 16: below 2^most_shift; one of four from 32 on, below 32 * 2^middle. */
+size_t kit_align(kit_random *random, unsigned middle, unsigned most_shift);
+
 /* Stamps a block with bytes that depend on `seed`, and checks them. */
 void kit_stamp(void *block, size_t size, uint64_t seed);
 bool kit_stamped(const void *block, size_t size, uint64_t seed);
