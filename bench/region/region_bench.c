@@ -146,13 +146,15 @@ static void make_resize(maker *m, uint32_t slot, uint32_t size)
     slot_size[slot] = size;
 }
 
+static uint64_t seed = 1; /* of the traces that are made */
+
 static trace *make(const char *name, size_t region)
 {
     trace *t = calloc(1, sizeof *t);
     t->name = name;
     t->region = region;
     t->ops = malloc(2000000 * sizeof *t->ops);
-    state = 0x9e3779b97f4a7c15u;
+    state = 0x9e3779b97f4a7c15u * seed;
     return t;
 }
 
@@ -522,6 +524,8 @@ static void make_traces(void)
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : -1;
+    if (getenv("SEED") != NULL)
+        seed = strtoull(getenv("SEED"), NULL, 0);
     make_traces();
     for (int i = 2; i < argc; i++)
         if (!add_argument(argv[i]))

@@ -2,7 +2,7 @@
 # Measures the region engine beside other allocators of fixed memory.
 # Usage: bench/region/run.sh [ROUNDS] [NAME=PLUGIN.so]... [@TRACE[.xz]]...
 # Two builds of ours take part: as configured by default, and `ours-1` for a single range. Results:
-# build/bench/region.csv, region.md, region.svg. How to build a plug-in: docs/performance/region.md.
+# build/bench/region.csv, region.md, region.svg. SEED=N: other traces than those of seed 1. How to build a plug-in: docs/performance/region.md.
 set -eu
 cd "$(dirname "$0")/../.."
 CC=${CC:-gcc}
